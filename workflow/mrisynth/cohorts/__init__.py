@@ -1,0 +1,1 @@
+"""Cohorts: data sets read into one participants table and one scans table."""

@@ -1,0 +1,173 @@
+"""Tables: the participants table and the scans table that every later step reads."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mrisynth.cohorts.listing import ScanFile, ixi_site
+from mrisynth.cohorts.splits import assign_splits
+from mrisynth.errors import MrisynthError
+from mrisynth.files import sha256_of
+from mrisynth.progress import track
+
+_LOG = logging.getLogger(__name__)
+TERCILES = ("low", "middle", "high")
+_KNOWN = ("sex", "age", "age_tercile", "site", "diagnosis")
+_RECORDS = ("conflicts", "rejected")
+_VISIT = re.compile(r"-ses-([A-Za-z0-9]+)(-|$)")
+
+
+def build_cohort(
+    scan_files: Sequence[ScanFile],
+    demographics: pd.DataFrame,
+    *,
+    source: str,
+    seed: int,
+    fractions: Mapping[str, float],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join scans and demographics into the participants table and the scans table.
+
+    Participants are the persons with a listed scan; one without a row in ``demographics`` is kept with missing
+    values. Age terciles are cut at the quantiles of all persons of ``demographics`` who have an age, scanned or not.
+    The site comes from an IXI file name, else from ``demographics``.
+
+    Args:
+        scan_files: the scans, in any order.
+        demographics: one row a person: ``participant_id`` and whatever is known (sex, age in years, site, diagnosis,
+            further columns, which are kept).
+        source: kind of cohort, such as ``ixi``.
+        seed: the study's seed, for the splits.
+        fractions: expected shares of participants, ``{"test": 0.2, "validation": 0.1}``.
+
+    Returns:
+        participants: participant_id, source, sex, age, age_tercile, site, diagnosis, further columns, split.
+        scans: scan, participant_id, visit, site, sex, age, age_tercile, diagnosis, split, t1w (path), sha256
+            (missing where the file is), further columns; sorted by scan.
+
+    Raises:
+        MrisynthError: a scan name or a demographics row occurs twice, nobody is left to train on, or no participant of
+            a BIDS data set has a row although there are rows.
+    """
+    known = _checked_demographics(demographics)
+    scans = _listed(scan_files)
+    ids = sorted(set(scans["participant_id"]))
+    if source == "bids":
+        _check_some_match(ids, known)
+    participants = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str")})
+    participants = participants.merge(known, on="participant_id", how="left", validate="one_to_one")
+    participants["source"] = source
+    participants["age_tercile"] = _terciles(participants["age"], age_tercile_bounds_years(known["age"]))
+    scans = scans.merge(participants, on="participant_id", how="left", suffixes=("_file", ""), validate="many_to_one")
+    scans["site"] = scans["site_file"].fillna(scans["site"])
+    participants["site"] = participants["participant_id"].map(_one_site(scans))
+    splits = assign_splits(ids, seed=seed, test_fraction=fractions["test"], validation_fraction=fractions["validation"])
+    _check_splits(splits, fractions)
+    participants["split"], scans["split"] = (table["participant_id"].map(splits) for table in (participants, scans))
+    _report(participants, known, scans)
+    others = [name for name in known.columns if name not in ("participant_id", *_KNOWN, *_RECORDS)]
+    records = [name for name in _RECORDS if name in known]
+    files = ["t1w", "sha256", *others]
+    return (
+        participants[["participant_id", "source", *_KNOWN, *others, *records, "split"]],
+        scans[["scan", "participant_id", "visit", "site", "sex", "age", "age_tercile", "diagnosis", "split", *files]],
+    )
+
+
+def age_tercile_bounds_years(ages: pd.Series) -> tuple[float, float]:
+    """Return the ages that end the low and the middle third (both inclusive), in years; NaN without any age."""
+    present = ages.astype("float64").dropna().to_numpy()
+    if not len(present):
+        return float("nan"), float("nan")
+    lower, upper = np.quantile(present, [1 / 3, 2 / 3])
+    return float(lower), float(upper)
+
+
+def _terciles(ages: pd.Series, bounds: tuple[float, float]) -> pd.Series:
+    years = ages.astype("float64").to_numpy()
+    words = np.array(TERCILES, dtype=object)[np.searchsorted(np.array(bounds), years, side="left").clip(max=2)]
+    return pd.Series(np.where(np.isnan(years), None, words), index=ages.index, dtype="str")
+
+
+def _checked_demographics(demographics: pd.DataFrame) -> pd.DataFrame:
+    if "participant_id" not in demographics:
+        raise MrisynthError(f"the demographics lack the column participant_id (found {list(demographics.columns)}).")
+    repeated = demographics["participant_id"][demographics["participant_id"].duplicated()]
+    if len(repeated):
+        raise MrisynthError(f"the demographics hold {repeated.iloc[0]} twice; merge the rows of one person first.")
+    own = {"scan", "visit", "source", "age_tercile", "split", "t1w", "sha256"}
+    known = demographics[[name for name in demographics.columns if name not in own]].copy()
+    for name in ("sex", "site", "diagnosis"):
+        known[name] = known[name].astype("str") if name in known else pd.Series(None, index=known.index, dtype="str")
+    known["age"] = known["age"].astype("float64") if "age" in known else np.nan
+    known["participant_id"] = known["participant_id"].astype("str")
+    return known
+
+
+def _listed(scan_files: Sequence[ScanFile]) -> pd.DataFrame:
+    rows = []
+    for file in track(sorted(scan_files, key=lambda file: file.scan), "checksums of the scans", len(scan_files)):
+        there = file.path is not None and file.path.is_file()
+        visit = _VISIT.search(file.scan)
+        rows.append(
+            {
+                "scan": file.scan,
+                "participant_id": file.participant_id,
+                "visit": visit[1] if visit else None,
+                "site": ixi_site(file.file_name or file.scan),
+                "t1w": None if file.path is None else str(file.path),
+                "sha256": sha256_of(file.path) if there else None,
+            }
+        )
+    table = pd.DataFrame(rows, columns=["scan", "participant_id", "visit", "site", "t1w", "sha256"]).astype("str")
+    repeated = table["scan"][table["scan"].duplicated()]
+    if len(repeated):
+        raise MrisynthError(f"scan {repeated.iloc[0]} is listed twice; every scan needs its own name.")
+    return table
+
+
+def _check_some_match(ids: Sequence[str], known: pd.DataFrame) -> None:
+    if len(known) and not set(ids) & set(known["participant_id"]):
+        raise MrisynthError(
+            f"participants.tsv describes none of the {len(ids)} participants with a scan: it has IDs such as "
+            f"{known['participant_id'].iloc[0]}, the scans such as {ids[0]}; make them equal."
+        )
+
+
+def _one_site(scans: pd.DataFrame) -> dict[str, str]:
+    sites = scans.dropna(subset=["site"]).groupby("participant_id")["site"]
+    return {participant: values.iloc[0] for participant, values in sites if values.nunique() == 1}
+
+
+def _check_splits(splits: Mapping[str, str], fractions: Mapping[str, float]) -> None:
+    if "train" not in splits.values():
+        raise MrisynthError(
+            f"none of the {len(splits)} participants falls in the train split; take more participants, smaller "
+            f"cohort.test_fraction and cohort.validation_fraction, or another seed."
+        )
+    for split, fraction in fractions.items():
+        if fraction > 0 and split not in splits.values():
+            _LOG.warning("none of the %d participants falls in the %s split (share %s)", len(splits), split, fraction)
+
+
+def _report(participants: pd.DataFrame, known: pd.DataFrame, scans: pd.DataFrame) -> None:
+    without = sorted(set(participants["participant_id"]) - set(known["participant_id"]))
+    _LOG.info(
+        "%d scans of %d participants; %d persons of the demographics have no scan here; splits: %s",
+        len(scans),
+        len(participants),
+        len(set(known["participant_id"]) - set(participants["participant_id"])),
+        participants["split"].value_counts().to_dict(),
+    )
+    if without:
+        _LOG.warning("%d participants have no row in the demographics: %s", len(without), ", ".join(without[:20]))
+    absent = scans.loc[scans["sha256"].isna(), "scan"]
+    if len(absent):
+        _LOG.warning("%d scans have no file: %s", len(absent), ", ".join(absent[:20]))
+    same = scans[scans["sha256"].notna() & scans["sha256"].duplicated(keep=False)]
+    for _, group in same.groupby("sha256"):
+        _LOG.warning("the files of %s are identical; keep one of them", " and ".join(group["scan"]))

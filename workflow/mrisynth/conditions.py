@@ -1,0 +1,190 @@
+"""Conditions: what a model is told about each scan besides noise, as one table of labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mrisynth.errors import MrisynthError
+from mrisynth.files import read_json, read_table, write_json, write_table
+from mrisynth.seeds import derive_seed
+
+_LOG = logging.getLogger(__name__)
+MISSING_LABEL = -1
+MOST_CATEGORIES = 20
+_ORDERS = {"sex": ("m", "f"), "age_tercile": ("low", "middle", "high")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """The labels of all scans.
+
+    Attributes:
+        name: name of the condition.
+        table: one row a scan: ``scan``, one text column per entry of ``columns``, ``label`` (position in ``classes``,
+            -1 where it is missing) and ``label_name``.
+        columns: categories of each column, in their fixed order.
+        classes: names of the joint classes: all combinations of the categories, the last column fastest
+            (``m low``, ``m middle`` ... ``f high``); empty for the condition ``none``.
+    """
+
+    name: str
+    table: pd.DataFrame
+    columns: dict[str, list[str]]
+    classes: list[str]
+
+    def labels(self, scans: Sequence[str]) -> np.ndarray:
+        """Return the labels of these scans, int64, in their order.
+
+        Raises:
+            MrisynthError: a scan is not in the table.
+        """
+        known = dict(zip(self.table["scan"], self.table["label"], strict=True))
+        if absent := [scan for scan in scans if scan not in known]:
+            raise MrisynthError(f"condition {self.name} knows no scan {absent[0]} ({len(absent)} unknown in all).")
+        return np.array([known[scan] for scan in scans], dtype=np.int64)
+
+    def counts(self, scans: Sequence[str]) -> list[int]:
+        """Return how many of these scans have each class, in the order of ``classes``; missing labels not counted."""
+        labels = self.labels(scans)
+        return [int((labels == label).sum()) for label in range(len(self.classes))]
+
+
+def build_condition(
+    name: str,
+    scans: pd.DataFrame,
+    *,
+    kind: str,
+    columns: Sequence[str] = (),
+    classes: int = 6,
+    seed: int = 0,
+    clusters: pd.DataFrame | None = None,
+) -> Condition:
+    """Label every scan for one condition.
+
+    Categories are those that occur in the training split (all rows where ``scans`` has no column ``split``): a scan
+    with a category that no training scan has gets the label -1, as does one with a missing value.
+
+    Args:
+        name: name of the condition, for errors and the files.
+        scans: the scans table, one row a scan.
+        kind: ``none`` (every scan the same), ``categorical`` (``columns``, jointly), ``random`` (a control: one of
+            ``classes`` classes by a hash of seed and scan) or ``clusters`` (``clusters``).
+        columns: columns of ``scans``, for ``categorical``.
+        classes: number of classes, for ``random``.
+        seed: the study's seed, for ``random``.
+        clusters: table with ``scan``, ``cluster`` (-1: none) and, if named, ``cluster_name``, for ``clusters``.
+
+    Raises:
+        MrisynthError: a column is missing, holds only one category or more than :data:`MOST_CATEGORIES`, or all
+            training scans are of one class.
+    """
+    if kind == "none":
+        table = scans[["scan"]].assign(label=0, label_name="all").reset_index(drop=True)
+        return Condition(name=name, table=table, columns={}, classes=[])
+    if kind == "categorical":
+        values = {column: _text(scans, column, name) for column in columns}
+        orders = {column: _ORDERS.get(column, ()) for column in columns}
+        if not columns:
+            raise MrisynthError(f"conditions.{name}.columns is empty; name columns of the scans table.")
+    elif kind == "random":
+        words = [f"random-{number}" for number in range(classes)]
+        drawn = [words[derive_seed(seed, "condition", name, scan) % classes] for scan in scans["scan"]]
+        values, orders = {"random": pd.Series(drawn, dtype="object")}, {"random": words}
+    elif kind == "clusters":
+        values, orders = _cluster_names(name, scans, clusters)
+    else:
+        raise MrisynthError(f"conditions.{name}.kind is {kind}; expected none, categorical, random or clusters.")
+    return _joint(name, scans.reset_index(drop=True), values, orders)
+
+
+def write_condition(condition: Condition, path: Path) -> None:
+    """Write the table to ``path`` (``{name}.tsv``) and columns and classes to the JSON file beside it."""
+    content = {"name": condition.name, "columns": condition.columns, "classes": condition.classes}
+    content["column_order"] = list(condition.columns)
+    write_json(content, path.with_suffix(".json"))
+    write_table(condition.table, path)
+
+
+def read_condition(path: Path) -> Condition:
+    """Read what :func:`write_condition` wrote to ``path``."""
+    content = read_json(path.with_suffix(".json"))
+    columns = {column: content["columns"][column] for column in content["column_order"]}
+    table = read_table(path, **dict.fromkeys(columns, "string"), label="int64")
+    return Condition(name=content["name"], table=table, columns=columns, classes=content["classes"])
+
+
+def _text(scans: pd.DataFrame, column: str, name: str) -> pd.Series:
+    if column not in scans:
+        raise MrisynthError(
+            f"conditions.{name}.columns names {column}, which the scans table does not have; it has "
+            f"{', '.join(scans.columns)}."
+        )
+    values = scans[column].reset_index(drop=True)
+    if pd.api.types.is_float_dtype(values):
+        return values.map(lambda value: f"{value:g}", na_action="ignore").astype("object")
+    return values.map(str, na_action="ignore").astype("object")
+
+
+def _cluster_names(
+    name: str, scans: pd.DataFrame, clusters: pd.DataFrame | None
+) -> tuple[dict[str, pd.Series], dict[str, Sequence[str]]]:
+    if clusters is None or not {"scan", "cluster"} <= set(clusters.columns):
+        raise MrisynthError(f"condition {name} needs a table of clusters with the columns scan and cluster.")
+    found = clusters[clusters["cluster"] >= 0].sort_values("cluster", kind="stable")
+    words = found["cluster_name"] if "cluster_name" in found else "cluster-" + found["cluster"].astype(int).astype(str)
+    by_scan = dict(zip(found["scan"], words.astype(str), strict=True))
+    absent = set(scans["scan"]) - set(clusters["scan"])
+    if absent:
+        _LOG.warning("condition %s: %d scans have no cluster and get label -1: %s", name, len(absent), sorted(absent))
+    values = pd.Series([by_scan.get(scan) for scan in scans["scan"]], dtype="object")
+    return {"cluster": values}, {"cluster": list(dict.fromkeys(by_scan.values()))}
+
+
+def _joint(
+    name: str, scans: pd.DataFrame, values: Mapping[str, pd.Series], orders: Mapping[str, Sequence[str]]
+) -> Condition:
+    training = scans["split"] == "train" if "split" in scans else pd.Series(True, index=scans.index)
+    columns = {column: _categories(name, column, texts[training], orders[column]) for column, texts in values.items()}
+    combinations = list(product(*columns.values()))
+    positions = {combination: label for label, combination in enumerate(combinations)}
+    classes = [" ".join(combination) for combination in combinations]
+    labels = [positions.get(row, MISSING_LABEL) for row in zip(*values.values(), strict=True)]
+    table = pd.DataFrame({"scan": scans["scan"], **values, "label": labels})
+    table["label_name"] = [classes[label] if label >= 0 else None for label in labels]
+    present = table["label"][training & (table["label"] >= 0)]
+    if present.nunique() < 2:
+        raise MrisynthError(
+            f"conditions.{name}: all {len(present)} training scans that have {' and '.join(columns)} are of one class; "
+            f"a condition needs at least two. Choose other columns, or the condition none."
+        )
+    empty = [classes[label] for label in range(len(classes)) if label not in set(present)]
+    if empty:
+        _LOG.warning("condition %s: no training scan is of class %s", name, ", ".join(empty))
+    unlabelled = int((table["label"] == MISSING_LABEL).sum())
+    if unlabelled:
+        _LOG.warning("condition %s: %d of %d scans have no label", name, unlabelled, len(table))
+    return Condition(name=name, table=table, columns=columns, classes=classes)
+
+
+def _categories(name: str, column: str, training: pd.Series, order: Sequence[str]) -> list[str]:
+    found = set(training.dropna())
+    if len(found) < 2:
+        what = f"the single category {found.pop()}" if found else "no value at all"
+        raise MrisynthError(
+            f"conditions.{name}: column {column} has {what} in the {len(training)} training scans; a condition needs "
+            f"at least two categories. Choose another column, or the condition none."
+        )
+    if len(found) > MOST_CATEGORIES:
+        advice = "; use age_tercile" if column == "age" else ""
+        raise MrisynthError(
+            f"conditions.{name}: column {column} has {len(found)} different values in the training scans; at most "
+            f"{MOST_CATEGORIES} can be classes{advice}."
+        )
+    return [word for word in order if word in found] + sorted(found - set(order))

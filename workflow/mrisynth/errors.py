@@ -1,0 +1,24 @@
+"""The errors that a user is meant to read: one sentence each, saying what to do."""
+
+from __future__ import annotations
+
+
+class MrisynthError(Exception):
+    """Something the user can mend: what was found, what was expected, which file or key, what to do."""
+
+
+class ConfigError(MrisynthError):
+    """A configuration key is unknown, missing, of the wrong type or out of range."""
+
+
+class ScanError(MrisynthError):
+    """One scan cannot be used; it becomes a row with a reason and never stops the others.
+
+    Args:
+        reason: short machine-readable code such as ``truncated`` or ``not_3d``, a column of the quality table.
+        message: one sentence for people, naming the file.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

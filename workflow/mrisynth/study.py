@@ -1,0 +1,169 @@
+"""A study: the validated configuration, its scans, and what follows from them. Cheap to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from mrisynth.cohorts import listing
+from mrisynth.cohorts.listing import ScanFile
+from mrisynth.configuration import complete, load_schema
+from mrisynth.errors import ConfigError
+from mrisynth.recipes import ModelRecipe
+
+IXI_FOLDER = Path("resources/ixi/T1")
+IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One study; every path and number that the rules need is asked of it.
+
+    Attributes:
+        config: the configuration with all defaults filled in.
+        source: the file it came from, named in errors.
+    """
+
+    config: dict[str, Any]
+    source: str
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any], *, schema: str | Path, source: str) -> Study:
+        """Validate ``config`` and check what a schema cannot: names that refer to one another."""
+        study = cls(config=complete(config, load_schema(schema), source=source), source=source)
+        study._check_references()
+        return study
+
+    @property
+    def folder(self) -> str:
+        """Folder of everything the study computes."""
+        return self.config["folder"]
+
+    @property
+    def seed(self) -> int:
+        """Seed that every random draw is derived from."""
+        return self.config["seed"]
+
+    @cached_property
+    def models(self) -> dict[str, ModelRecipe]:
+        """The recipes of all models, by name; ``condition`` is the name of the condition's table."""
+        shared = ("family", "size", "images_total", "images_per_chunk", "batch_size", "precision")
+        shared += ("ema_half_life_images", "allow_cpu")
+        return {
+            name: ModelRecipe(
+                name=name,
+                condition=self._condition_table(entry),
+                family_recipe=entry["recipe"],
+                **{key: entry[key] for key in shared},
+            )
+            for name, entry in self.config["models"].items()
+        }
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Sizes of the pyramid: what the models need and what the configuration adds."""
+        return sorted({model.size for model in self.models.values()} | set(self.config["pyramid"]["sizes"]))
+
+    @cached_property
+    def conditions(self) -> list[str]:
+        """Names of the condition tables that the models need."""
+        return sorted({model.condition for model in self.models.values()})
+
+    @cached_property
+    def scans(self) -> list[ScanFile]:
+        """The scans of the cohort in the order of their names, each with the path where its file is or will be."""
+        cohort = self.config["cohort"]
+        scans = self._listed(cohort)[: cohort["first_scans"]]
+        return [scan if scan.path else replace(scan, path=self._future_path(scan, i)) for i, scan in enumerate(scans)]
+
+    @cached_property
+    def bundles(self) -> dict[str, list[ScanFile]]:
+        """The scans cut into bundles, the unit of preprocessing jobs."""
+        return listing.bundles(self.scans, scans_per_bundle=self._per_bundle)
+
+    def shards(self) -> list[str]:
+        """Names of the jobs that share the drawing of a model's samples."""
+        sampling = self.config["sampling"]
+        return [f"{shard:03d}" for shard in range(ceil(sampling["count"] / sampling["per_shard"]))]
+
+    def shard_range(self, shard: str) -> tuple[int, int]:
+        """First sample and number of samples of a shard."""
+        sampling = self.config["sampling"]
+        first = int(shard) * sampling["per_shard"]
+        return first, min(sampling["per_shard"], sampling["count"] - first)
+
+    @property
+    def _per_bundle(self) -> int:
+        return self.config["preprocessing"]["scans_per_bundle"]
+
+    def _listed(self, cohort: Mapping[str, Any]) -> list[ScanFile]:
+        folder = Path(cohort["folder"]) if cohort["folder"] else None
+        names = Path(cohort["scan_names"]) if cohort["scan_names"] else None
+        match cohort["name"]:
+            case "ixi":
+                return listing.list_ixi(folder, names=names or (None if folder else IXI_NAMES))
+            case "bids" if folder is None:
+                raise ConfigError(f"{self.source}: the key cohort.folder is missing; a bids cohort needs its folder.")
+            case "bids":
+                return listing.list_bids(folder)
+            case _:
+                return listing.list_simulated(cohort["participants"])
+
+    def _future_path(self, scan: ScanFile, position: int) -> Path:
+        if self.config["cohort"]["name"] == "simulated":
+            bundle = f"{position // self._per_bundle:03d}"
+            return Path(self.folder, "cohort", "simulated", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
+        return IXI_FOLDER / f"{scan.scan}-T1.nii.gz"
+
+    def _condition_table(self, entry: Mapping[str, Any]) -> str:
+        name = entry["condition"]
+        kind = self.config["conditions"].get(name, {}).get("kind")
+        return f"{name}.{entry['round']}" if kind == "clusters" else name
+
+    def _check_references(self) -> None:
+        config = self.config
+        for name, entry in config["models"].items():
+            if name == "real":
+                raise ConfigError(f"{self.source}: models.real: that name stands for the real scans; choose another.")
+            self._check_model(name, entry)
+        for name, condition in config["conditions"].items():
+            if condition["kind"] == "categorical" and "columns" not in condition:
+                raise ConfigError(f"{self.source}: conditions.{name}.columns is missing; name columns of scans.tsv.")
+        for key, names, known in (
+            ("evaluation.features", config["evaluation"]["features"], config["features"]),
+            ("clustering.features", [config["clustering"]["features"]], config["features"]),
+            ("clustering.feedback", config["clustering"]["feedback"], config["models"]),
+        ):
+            for name in set(names) - set(known):
+                raise ConfigError(f"{self.source}: {key} names {name}; known are {', '.join(sorted(known))}.")
+
+    def _check_model(self, name: str, entry: Mapping[str, Any]) -> None:
+        known = {"none": {"kind": "none"}} | self.config["conditions"]
+        if entry["condition"] not in known:
+            raise ConfigError(
+                f"{self.source}: models.{name}.condition is {entry['condition']}; known are {', '.join(known)}."
+            )
+        largest = self.config["preprocessing"]["size"]
+        if entry["size"] > largest:
+            raise ConfigError(
+                f"{self.source}: models.{name}.size is {entry['size']} but preprocessing.size is {largest}; "
+                f"a model cannot be larger than the preprocessed brains."
+            )
+        if known[entry["condition"]]["kind"] == "clusters":
+            self._check_round(name, entry["round"])
+
+    def _check_round(self, name: str, round_: int) -> None:
+        feedback = self.config["clustering"]["feedback"]
+        if round_ > len(feedback):
+            raise ConfigError(
+                f"{self.source}: models.{name}.round is {round_} but clustering.feedback lists {len(feedback)} round(s)."
+            )
+        if name in feedback[:round_]:
+            raise ConfigError(
+                f"{self.source}: models.{name} is told the clusters of round {round_}, which wait for {name} itself "
+                f"(clustering.feedback)."
+            )
