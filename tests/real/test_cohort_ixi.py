@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from mrisynth.cohorts import ixi, listing
 from mrisynth.cohorts.tables import age_tercile_bounds_years, build_cohort
 from mrisynth.conditions import build_condition

@@ -1,0 +1,73 @@
+"""Scores of real brains: other real brains reach the floor, damaged ones and noise do not, and rank by their damage."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mrisynth.embedding import FeatureSpec, load_network
+from mrisynth.embedding.controls import noise_volumes
+from mrisynth.embedding.embed import embed
+from mrisynth.embeddings import Embeddings
+from mrisynth.metrics.scoring import score_model
+
+pytestmark = pytest.mark.real
+
+SCANS, SIZE, EDGE = 60, 32, 96
+
+
+@pytest.fixture(scope="module")
+def brains(shared_data):
+    heads = sorted((shared_data / "heads_ixi_2mm").glob("*.nii.gz"))[:SCANS]
+    return np.stack([_brain(head, shared_data / "labels" / "ixi_2mm_dlmuse") for head in heads])
+
+
+def _brain(head, labels):
+    """The head inside its label map, centred in a cube of 192 mm and averaged to 6 mm."""
+    image = nib.as_closest_canonical(nib.load(head))
+    label = nib.as_closest_canonical(nib.load(labels / head.name.replace(".nii.gz", "_DLMUSE.nii.gz")))
+    mask = ndimage.binary_fill_holes(np.asarray(label.dataobj) > 0)
+    values = np.asarray(image.dataobj, dtype=float)
+    values = np.clip(values / np.percentile(values[mask], 99.8), 0, 1) * mask
+    centre = np.round(ndimage.center_of_mass(mask)).astype(int)
+    padded = np.pad(values, EDGE)
+    start = centre + EDGE - EDGE // 2
+    cube = padded[tuple(slice(first, first + EDGE) for first in start)]
+    step = EDGE // SIZE
+    blocks = cube.reshape(SIZE, step, SIZE, step, SIZE, step).mean(axis=(1, 3, 5))
+    return np.round(255 * blocks).astype(np.uint8)
+
+
+@pytest.mark.parametrize("metric", ["fid", "precision_recall"])
+def test_controls_rank_by_damage(brains, metric):
+    network = load_network(FeatureSpec("random", "random", seed=0))
+    generator = np.random.default_rng(0)
+    train, test, held_out = brains[:30], brains[30:45], brains[45:]
+    mean = train.mean(axis=0)
+    volumes = {
+        "held_out": held_out,
+        "blurred": np.stack([ndimage.gaussian_filter(volume.astype(float), 0.8) for volume in held_out]),
+        "one_brain": np.repeat(mean[None], 15, axis=0) + generator.normal(0, 2, (15, SIZE, SIZE, SIZE)),
+        "noise": noise_volumes(15, size=SIZE, seed=0),
+    }
+    packed = {name: np.clip(values, 0, 255).astype(np.uint8) for name, values in volumes.items()}
+
+    def embedded(values, prefix):
+        features = embed(values, network, batch_size=15, what=prefix)
+        return Embeddings(
+            features, [f"{prefix}{row}" for row in range(len(values))], network.description() | {"view": SIZE}
+        )
+
+    real = embedded(np.concatenate([train, test]), "scan")
+    splits = {scan: "train" if row < len(train) else "test" for row, scan in enumerate(real.ids)}
+    sources = {name: embedded(values, name) for name, values in packed.items()}
+    table = score_model(metric, real=real, splits=splits, sources=sources, view=SIZE, seed=0)
+    row = table[table.reference == "test"].set_index("model")
+    if metric == "fid":
+        assert row.fid["held_out"] < 2 * row.fid_floor_high["held_out"]
+        assert row.fid["held_out"] < row.fid["blurred"] < row.fid["one_brain"] < row.fid["noise"]
+    else:
+        assert row.precision["held_out"] > 0.6 and row.recall["held_out"] > 0.6
+        assert row.recall["one_brain"] < 0.2 and row.precision["noise"] == 0 and row.recall["noise"] == 0

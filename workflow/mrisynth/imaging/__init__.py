@@ -1,0 +1,1 @@
+"""Imaging: from a head scan to a brain in template space, one idea per module."""
