@@ -1,0 +1,1 @@
+"""Networks: layers and whole networks that models and feature spaces share."""

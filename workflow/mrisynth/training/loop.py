@@ -1,0 +1,109 @@
+"""The training loop: knows families only by their interface, and keeps no random state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+import torch
+
+from mrisynth.errors import MrisynthError
+from mrisynth.models.interface import Family, Stage, State
+from mrisynth.progress import Progress
+from mrisynth.recipes import ModelRecipe
+from mrisynth.seeds import derive_seed
+from mrisynth.training.batches import Batches
+from mrisynth.training.ema import decay_per_update, update_average
+
+_SKIPS_IN_A_ROW = 20
+_FIRST_STEPS = 3
+_CURVE_ROWS = 300
+
+
+def images_per_update(recipe: ModelRecipe, family: Family) -> int:
+    """Return the real images that one update shows."""
+    return recipe.batch_size * family.batches_per_update(recipe)
+
+
+def first_step(recipe: ModelRecipe, family: Family, *, chunk: int) -> int:
+    """Return the number of the first update of a chunk, the same however the chain is cut before it.
+
+    The chunk after the last begins at the total number of updates.
+    """
+    per_update = images_per_update(recipe, family)
+    total = ceil(recipe.images_total / per_update)
+    return total if chunk >= recipe.chunks else min(total, ceil(chunk * recipe.images_per_chunk / per_update))
+
+
+def run_updates(state: State, family: Family, batches: Batches, *, last_step: int, seed: int) -> Iterator[dict]:
+    """Update the state until ``last_step`` updates are done; yield a row of the loss curve now and then.
+
+    Every random draw of update k comes from a generator seeded by the model's name and k, so a chain that stops
+    and goes on draws the same numbers as one that does not.
+
+    Raises:
+        MrisynthError: when the first 3 updates or more than 20 in a row were not finite.
+    """
+    recipe = state.recipe
+    total = first_step(recipe, family, chunk=recipe.chunks)
+    per_update = images_per_update(recipe, family)
+    steps_per_row = max(1, total // _CURVE_ROWS)
+    progress = Progress(f"training {recipe.name}", last_step - state.step)
+    recent: list[dict[str, torch.Tensor]] = []
+    started = time.monotonic()
+    note = ""
+    while state.step < last_step:
+        recent.append(_one_update(state, family, batches, stage=_stage(state, family, total), seed=seed))
+        images_seen = state.step * per_update
+        if state.step % steps_per_row == 0 or state.step == last_step:
+            row = _curve_row(recent, step=state.step, images_seen=images_seen)
+            yield row | {"seconds": round(time.monotonic() - started, 3), "skipped": state.skipped}
+            note = ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name.startswith(("gen", "cri")))
+            recent, started = [], time.monotonic()
+        progress.advance(note=note)
+
+
+def _one_update(state: State, family: Family, batches: Batches, *, stage: Stage, seed: int) -> dict[str, torch.Tensor]:
+    recipe, step = state.recipe, state.step
+    count = family.batches_per_update(recipe)
+    shown = [batches[step * count + part] for part in range(count)]
+    generator = torch.Generator().manual_seed(derive_seed(seed, "train", recipe.name, "step", step))
+    losses = family.update(state, shown, stage=stage, step=step, generator=generator)
+    state.step += 1
+    _count_skips(state, skipped=float(losses.pop("skipped")) > 0)
+    per_update = images_per_update(recipe, family)
+    decay = decay_per_update(
+        per_update, images_seen=state.step * per_update, half_life_images=recipe.ema_half_life_images
+    )
+    for name, average in state.averages.items():
+        update_average(average, state.networks[name], decay=decay)
+    return losses
+
+
+def _count_skips(state: State, *, skipped: bool) -> None:
+    state.skipped += skipped
+    state.skipped_in_a_row = state.skipped_in_a_row + 1 if skipped else 0
+    from_the_start = state.skipped_in_a_row == state.step == _FIRST_STEPS
+    if from_the_start or state.skipped_in_a_row > _SKIPS_IN_A_ROW:
+        raise MrisynthError(
+            f"Model {state.recipe.name}: the loss or its gradient was not finite in the last {state.skipped_in_a_row} "
+            f"updates, at update {state.step}; lower its learning rates or train in fp32 (precision)."
+        )
+
+
+def _stage(state: State, family: Family, total: int) -> Stage:
+    """Return the stage of the next update: stages follow one another by their shares of the training."""
+    stages = family.stages(state.recipe)
+    ends = np.cumsum([stage.share for stage in stages]) / sum(stage.share for stage in stages)
+    return stages[min(int(np.searchsorted(ends * total, state.step, side="right")), len(stages) - 1)]
+
+
+def _curve_row(recent: list[dict[str, torch.Tensor]], *, step: int, images_seen: int) -> dict[str, float]:
+    row: dict[str, float] = {"step": step, "images_seen": images_seen}
+    for name in recent[-1]:
+        values = torch.stack([losses[name].float() for losses in recent if name in losses])
+        finite = values[torch.isfinite(values)]
+        row[name] = float(finite.mean()) if len(finite) else float("nan")
+    return row

@@ -1,0 +1,81 @@
+"""States of a training on disk: tensors and numbers only, one door in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mrisynth.errors import MrisynthError
+from mrisynth.files import atomic
+from mrisynth.models.interface import State
+from mrisynth.recipes import ModelRecipe
+
+_FORMAT = 1
+_NOT_IN_FINGERPRINT = ("images_total", "images_per_chunk", "allow_cpu")  # a longer or otherwise cut chain goes on
+
+
+def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int) -> str:
+    """Return the SHA-256 of all that shapes a training besides its images and its length."""
+    kept = {key: value for key, value in asdict(recipe).items() if key not in _NOT_IN_FINGERPRINT}
+    text = json.dumps([kept, list(classes), seed], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save_state(state: State, path: Path, *, fingerprint: str) -> None:
+    """Write the state of a training; nothing stands at ``path`` before it is whole."""
+    content = {
+        "format": _FORMAT,
+        "fingerprint": fingerprint,
+        "step": state.step,
+        "skipped": state.skipped,
+        "skipped_in_a_row": state.skipped_in_a_row,
+        "networks": {name: network.state_dict() for name, network in state.networks.items()},
+        "averages": {name: network.state_dict() for name, network in state.averages.items()},
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
+    }
+    with atomic(path) as unfinished:
+        torch.save(content, unfinished)
+
+
+def load_state(state: State, path: Path, *, fingerprint: str, device: str) -> None:
+    """Fill a freshly built state with what a chunk left.
+
+    Raises:
+        MrisynthError: when the file is missing or torn, or was made by another recipe.
+    """
+    content = read_state(path, fingerprint=fingerprint, device=device)
+    for name, network in state.networks.items():
+        network.load_state_dict(content["networks"][name])
+    for name, network in state.averages.items():
+        network.load_state_dict(content["averages"][name])
+    for name, optimiser in state.optimisers.items():
+        optimiser.load_state_dict(content["optimisers"][name])
+    state.step = content["step"]
+    state.skipped = content["skipped"]
+    state.skipped_in_a_row = content["skipped_in_a_row"]
+
+
+def read_state(path: Path, *, fingerprint: str, device: str = "cpu") -> dict[str, Any]:
+    """Return the content of a state file as tensors and numbers; errors as :func:`load_state`."""
+    if not path.is_file():
+        raise MrisynthError(f"{path}: the training state is missing; run the chunk that writes it first.")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a torn file
+        raise MrisynthError(
+            f"{path}: not a whole training state ({type(error).__name__}); delete it and run the chunk again."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise MrisynthError(f"{path}: not a training state of this version of mrisynth; delete it and train again.")
+    if content["fingerprint"] != fingerprint:
+        raise MrisynthError(
+            f"{path}: this training state was made by another recipe (other settings, classes or seed) and cannot be "
+            "continued; delete the states of this model, or give the changed model a name of its own."
+        )
+    return content
