@@ -1,0 +1,215 @@
+"""The page, the boards and the figures, on a study of a few small volumes."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+
+from mrisynth.errors import MrisynthError
+from mrisynth.files import write_table
+from mrisynth.metrics.summary import COLUMNS
+from mrisynth.reporting.board import boards, number
+from mrisynth.reporting.maps import umap_figure
+from mrisynth.reporting.page import Figure, Table, write_page
+from mrisynth.reporting.scores import score_figure
+from mrisynth.reporting.study_page import StudyFiles, write_study_report
+from mrisynth.reporting.style import wrapped
+from mrisynth.reporting.terminal import score_text
+from mrisynth.reporting.volumes import mean_and_spread, plane, sample_grid
+
+UNTRAINED = "Features of an untrained random network: compare only within this study."
+
+
+def scores_of(values, *, trained=False):
+    """One row per (metric, model, source, value), floor 10 (5 to 20) for FID and .9 (.8 to 1) for the others."""
+    rows = []
+    for metric, model, source, value in values:
+        floors = (10.0, 5.0, 20.0) if metric == "fid" else (0.9, 0.8, 1.0)
+        better = "lower" if metric == "fid" else "higher"
+        warning = f"Only 12 scans a set. {UNTRAINED}"
+        rows.append([metric, model, source, "random", trained, 32, "test", value, *floors, better, 12, warning])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@pytest.fixture
+def scores():
+    return scores_of(
+        [
+            ("fid", "hagan", "model", 40.0),
+            ("fid", "wgp_hagan", "model", 15.0),
+            ("fid", "hagan", "untrained", 2345.6),
+            ("fid", "noise", "noise", 1.0),  # a control is never marked best
+            ("precision", "hagan", "model", 0.0),
+            ("precision", "wgp_hagan", "model", np.nan),
+            ("precision", "hagan", "untrained", 0.0),
+            ("precision", "noise", "noise", 0.0),
+        ]
+    )
+
+
+def test_board_marks_the_best_model_and_the_floor(scores):
+    (board,) = boards(scores)
+    assert [(column.title, column.better, column.n) for column in board.columns] == [
+        ("FID ↓", "lower", 12),
+        ("precision ↑", "higher", 12),
+    ]
+    cells = {row.label: row.cells for row in board.rows}
+    assert list(cells) == ["hagan", "wgp_hagan", "hagan, untrained", "noise"]
+    assert [row.control for row in board.rows] == [False, False, True, True]
+    assert [row.cells[0].best for row in board.rows] == [False, True, False, False]
+    assert [row.cells[0].at_floor for row in board.rows] == [False, True, False, True]
+    assert not any(row.cells[1].best for row in board.rows)  # a single model has nobody to be better than
+    assert cells["wgp_hagan"][1].text == "n/a" and cells["hagan, untrained"][0].text == "2,346"
+    assert board.floor[0].text == "10.0" and board.floor[0].floor == "5.00 to 20.0"
+
+
+def test_numbers_are_short_and_keep_small_values():
+    assert [number(value, metric="fid") for value in (0.0026, 0.5, 31.84, 100.4, 23524.0)] == [
+        "0.00260", "0.500", "31.8", "100", "23,524",
+    ]  # fmt: skip
+    assert number(0.9333, metric="precision") == "0.93" and number(np.nan, metric="fid") == "n/a"
+
+
+def test_text_is_aligned_and_says_untrained(scores):
+    text = score_text(scores)
+    lines = text.splitlines()
+    assert "UNTRAINED" in lines[0] and "12 test scans" in lines[1]
+    assert max(map(len, lines)) <= 110
+    places = {line.index("  ") if line.startswith("noise") else None for line in lines} - {None}
+    assert places
+    (best,) = [line for line in lines if line.startswith("wgp_hagan ")]
+    assert "15.0 *" in best
+    ends = {line.rstrip(" *").find(".") for line in lines if line.startswith(("hagan ", "wgp_hagan "))}
+    assert len(ends) == 1  # decimal points of the first column stand below each other
+    assert "No scores" in score_text(scores.iloc[:0])
+
+
+def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
+    picture = tmp_path / "figure.png"
+    sample_grid(np.zeros((2, 16, 16, 16), dtype=np.uint8), picture, title="two")
+    write_page(
+        tmp_path / "index.html",
+        study="A <b>bold</b> study",
+        facts={"seed": 42},
+        scores=scores,
+        figures=[Figure("Grid", "How & why.", picture, "Samples")],
+        exclusions=pd.DataFrame(
+            {"scan": ["IXI012"], "reason": ["truncated"], "message": ["<script>alert(1)</script>"]}
+        ),
+        quality={"scans": 13, "passed": 12, "excluded": 1},
+        warnings=["Only 12 scans a set."],
+        tables=[Table("Recipes", "Words.", pd.DataFrame({"width": [16.0], "note": [None]}), "Samples")],
+    )
+    html = (tmp_path / "index.html").read_text()
+    assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "A &lt;b&gt;bold" in html
+    assert not re.findall(r'(?:src|href)="(?!#|data:)', html) and "http" not in html.replace("http-equiv", "")
+    assert html.count("data:image/png;base64,") == 1
+    assert "Untrained features." in html and "13 scans in = 12 passed + 1 excluded" in html
+    assert html.count('class="tag">best') == 2  # one cell and the legend
+    assert html.index('id="scores"') < html.index('id="samples"') < html.index('id="scans"')
+
+
+def test_trained_features_raise_no_alarm(scores, tmp_path):
+    write_page(
+        tmp_path / "index.html", study="s", facts={}, scores=scores.assign(features_trained=True), figures=[],
+        exclusions=pd.DataFrame(columns=["scan", "reason", "message"]),
+        quality={"scans": 1, "passed": 1, "excluded": 0}, warnings=[],
+    )  # fmt: skip
+    html = (tmp_path / "index.html").read_text()
+    assert "Untrained features." not in html and "No scan was excluded." in html
+
+
+def test_planes_stand_upright():
+    volume = np.zeros((16, 16, 16))
+    volume[12, 8, 8], volume[8, 12, 8], volume[8, 8, 12] = 1, 2, 3  # right, front, top
+    axial, coronal, sagittal = (plane(volume, name) for name in ("axial", "coronal", "sagittal"))
+    assert np.argwhere(axial == 1)[0, 1] == 12  # right of the brain on the right
+    assert np.argwhere(axial == 2)[0, 0] < 8  # front up
+    assert np.argwhere(coronal == 3)[0, 0] < 8  # top up
+    sagittal = plane(np.roll(volume, -1, axis=0), "sagittal")  # beside the middle
+    assert np.argwhere(sagittal == 2)[0, 1] < 8 and np.argwhere(sagittal == 3)[0, 0] < 8
+    with pytest.raises(MrisynthError, match="unknown"):
+        plane(volume, "oblique")
+
+
+def test_spread_of_a_collapsed_model_is_dark(tmp_path):
+    generator = np.random.default_rng(0)
+    real = generator.integers(0, 256, (6, 16, 16, 16), dtype=np.uint8)
+    mean_and_spread({"real": real, "collapsed": np.repeat(real[:1], 6, axis=0)}, tmp_path / "spread.png", title="t")
+    picture = imread(tmp_path / "spread.png")[..., :3].mean(axis=2)
+    bottom = picture[int(picture.shape[0] * 0.8) : int(picture.shape[0] * 0.9)]
+    middle = picture.shape[1] // 2
+    assert bottom[:, middle + 30 : -30].mean() < 0.1 < bottom[:, 60 : middle - 30].mean()
+
+
+def test_figures_are_written_also_when_nothing_can_be_shown(scores, tmp_path):
+    score_figure(scores, tmp_path / "scores.png")
+    score_figure(scores.assign(value=np.nan), tmp_path / "missing.png")
+    clusters = pd.DataFrame({"scan": ["a", "b"], "split": ["train", "test"], "cluster": [0, 1]})
+    clusters = clusters.assign(cluster_name=["cluster_0", "cluster_1"], umap_x=[0.0, 1.0], umap_y=[1.0, 0.0])
+    nothing = pd.DataFrame(columns=["source", "id", "umap_x", "umap_y"])
+    umap_figure(clusters, nothing, tmp_path / "umap.png", features="random", trained=False)
+    for name in ("scores", "missing", "umap"):
+        assert imread(tmp_path / f"{name}.png").shape[1] > 400
+
+
+def test_names_break_after_underscores():
+    assert wrapped("wgp_hagan_demographics", width=14) == "wgp_hagan_\ndemographics"
+    assert wrapped("noise", width=3) == "noise"
+
+
+@pytest.fixture
+def study(tmp_path, scores):
+    generator = np.random.default_rng(1)
+    names = [f"scan{row}" for row in range(6)]
+    pyramid = tmp_path / "pyramid"
+    pyramid.mkdir()
+    np.save(pyramid / "32.npy", generator.integers(0, 256, (6, 32, 32, 32), dtype=np.uint8))
+    write_table(pd.DataFrame({"row": range(6), "scan": names, "sha256": "x", "sha256_32": "x"}), pyramid / "index.tsv")
+    np.save(tmp_path / "samples.npy", generator.integers(0, 256, (5, 32, 32, 32), dtype=np.uint8))
+    scans = pd.DataFrame({"scan": [*names, "bad"], "participant_id": [*names, "bad"], "sex": list("mfmfmfm")})
+    scans["split"] = ["test", "test", "test", "train", "train", "train", "train"]
+    quality = pd.DataFrame({"scan": scans["scan"], "status": ["passed"] * 6 + ["excluded"]})
+    quality = quality.assign(reason=[None] * 6 + ["not_3d"], message=[None] * 6 + ["bad.nii.gz has 4 axes."])
+    clusters = pd.DataFrame({"scan": names, "split": scans["split"][:6], "cluster": [0, 1] * 3})
+    clusters = clusters.assign(cluster_name="cluster_0", umap_x=range(6), umap_y=range(6), noise=False)
+    curve = pd.DataFrame(
+        {"step": [1, 2], "images_seen": [8, 16], "generator_high": [1.0, 2.0], "critic_high": [3.0, 1.0]}
+    )
+    projections = pd.DataFrame(
+        {"source": ["wgp_hagan", "wgp_hagan.noise"], "id": ["0", "1"], "umap_x": 1.0, "umap_y": 2.0}
+    )
+    balance = pd.DataFrame({"variable": ["age"], "level": ["mean"], "split": ["test"], "participants": [3]})
+    balance = balance.assign(value=40.0, smd=0.31)
+    tables = {"metrics": scores, "quality": quality, "scans": scans, "clusters": clusters, "curve": curve}
+    for name, table in (tables | {"projections": projections, "balance": balance}).items():
+        write_table(table, tmp_path / f"{name}.tsv")
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("metrics", "quality", "scans", "balance")}
+    return StudyFiles(
+        **paths,
+        pyramid=pyramid,
+        samples={"wgp_hagan": tmp_path / "samples.npy"},
+        controls={"noise": tmp_path / "samples.npy"},
+        curves={"wgp_hagan": [tmp_path / "curve.tsv", tmp_path / "curve.tsv"]},
+        clusters={"wgp_hagan": tmp_path / "clusters.tsv"},
+        projections={"wgp_hagan": tmp_path / "projections.tsv"},
+    )
+
+
+def test_whole_report_of_a_small_study(study, tmp_path):
+    recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
+    write_study_report(
+        tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1, files=study,
+        models={"wgp_hagan": recipe}, clustered_features="random", clustered_features_trained=False,
+    )  # fmt: skip
+    html = (tmp_path / "report" / "index.html").read_text()
+    drawn = sorted(path.stem for path in (tmp_path / "report" / "figures").iterdir())
+    assert drawn == ["clusters_wgp_hagan", "gallery_32", "losses", "samples_wgp_hagan", "scores", "spread_32"]
+    assert html.count("data:image/png;base64,") == len(drawn)
+    assert "bad.nii.gz has 4 axes." in html and "7 scans in = 6 passed + 1 excluded" in html
+    assert "40.0 (3)" in html and "<td>0.31</td>" in html and "<td>width</td><td>16</td>" in html
+    assert "FID and precision in random features, against test scans: only 12 scans a set." in html

@@ -1,0 +1,65 @@
+"""Embeddings: features of a set of volumes with their identifiers and their origin, as one file without pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mrisynth.errors import MrisynthError
+from mrisynth.files import atomic
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Features of a set of volumes.
+
+    Attributes:
+        features: float32 [n, width].
+        ids: n scan names or sample names.
+        meta: the feature network's description (``features``, ``weights_sha256``, ``trained`` ...) and ``view``.
+    """
+
+    features: np.ndarray
+    ids: list[str]
+    meta: dict[str, Any]
+
+    def rows(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the features of the named volumes, in that order."""
+        position = {name: row for row, name in enumerate(self.ids)}
+        unknown = [name for name in ids if name not in position]
+        if unknown:
+            raise MrisynthError(f"{len(unknown)} of {len(ids)} volumes have no features (first: {unknown[0]}).")
+        return self.features[[position[name] for name in ids]]
+
+
+def save_embeddings(embeddings: Embeddings, path: str | Path) -> None:
+    """Write features, identifiers and origin as one ``.npz`` that loads without pickle."""
+    with atomic(path) as unfinished, unfinished.open("wb") as stream:
+        np.savez(
+            stream,
+            features=embeddings.features.astype(np.float32),
+            ids=np.array(embeddings.ids, dtype=np.str_),
+            meta=np.array(json.dumps(embeddings.meta, sort_keys=True, allow_nan=False)),
+        )
+
+
+def load_embeddings(path: str | Path) -> Embeddings:
+    """Read what :func:`save_embeddings` wrote.
+
+    Raises:
+        MrisynthError: the file is missing, damaged or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            features, ids, meta = stored["features"], stored["ids"].tolist(), json.loads(stored["meta"].item())
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise MrisynthError(f"{path} cannot be read as embeddings ({error}); delete it and run again.") from error
+    if len(features) != len(ids):
+        raise MrisynthError(f"{path} holds {len(features)} rows of features for {len(ids)} identifiers; delete it.")
+    return Embeddings(features=features, ids=[str(name) for name in ids], meta=meta)

@@ -1,0 +1,1 @@
+"""Reporting: figures, tables and the page that people read."""

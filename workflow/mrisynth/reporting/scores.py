@@ -1,0 +1,116 @@
+"""The figure of the scores: every value beside its floor and its controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from mrisynth.reporting.board import metric_title
+from mrisynth.reporting.style import (
+    ALARM,
+    CONTROL,
+    FLOOR,
+    FLOOR_LINE,
+    INK,
+    colours_of,
+    empty_panel,
+    features_label,
+    house_style,
+    new_figure,
+    save,
+    wrapped,
+)
+
+_LOOKS = {
+    "test": {"marker": "o", "markersize": 7, "markeredgewidth": 1.3, "zorder": 4},
+    "train": {"marker": "D", "markersize": 5, "markeredgewidth": 1.3, "zorder": 3},
+    "untrained": {"marker": "^", "markersize": 6, "markeredgewidth": 1.0, "zorder": 2},
+}
+_LOGARITHMIC = ("fid",)
+
+
+def score_figure(scores: pd.DataFrame, path: str | Path) -> None:
+    """Draw each metric as a panel, one line per model and one for noise, with the floor as a band.
+
+    Filled circles are scored against test scans, open diamonds against training scans, grey triangles are the same
+    model's untrained generator (against test scans). The band is the 5th to 95th percentile of the score of real
+    scans against real scans at the same numbers (test reference), its line the mean.
+
+    Args:
+        scores: of :func:`mrisynth.metrics.summary.collect`; one row of panels per feature space.
+        path: the PNG.
+    """
+    spaces = list(scores[["features", "features_trained"]].drop_duplicates().itertuples(index=False))
+    metrics = list(dict.fromkeys(scores["metric"]))
+    with house_style():
+        figure = new_figure(9.6, len(spaces) * (0.3 * scores["model"].nunique() + 1.3))
+        rows = figure.subfigures(len(spaces), 1, squeeze=False)[:, 0]
+        for row, space in zip(rows, spaces, strict=True):
+            trained = bool(space.features_trained)
+            label = features_label(space.features, trained=trained)
+            colour = INK if trained else ALARM
+            row.suptitle(f"Scores in {label}", x=0.01, ha="left", fontsize=11, fontweight="bold", color=colour)
+            panels = row.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+            here = scores[scores["features"] == space.features]
+            for axes, metric in zip(panels, metrics, strict=True):
+                _panel(axes, here, metric)
+            row.legend(handles=_legend(), loc="outside lower center", ncols=5, handletextpad=0.3, columnspacing=1.4)
+        save(figure, path)
+
+
+def _panel(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
+    models = scores.loc[scores["source"] == "model", "model"].drop_duplicates().tolist()
+    places = {name: place for place, name in enumerate([*models, *({"noise"} & set(scores["model"]))])}
+    colours = colours_of(models) | {"noise": CONTROL}
+    values = scores[(scores["metric"] == metric) & scores["value"].notna()]
+    axes.set_title(metric_title(metric))
+    axes.set_yticks(list(places.values()), [wrapped(name, width=26) for name in places])
+    axes.set_ylim(len(places) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=INK)
+    axes.grid(visible=False, axis="x")
+    if values.empty:
+        empty_panel(axes, "too few scans")
+        return
+    _scale(axes, values, metric)
+    test = values[values["reference"] == "test"]
+    floor = (test if len(test) else values).iloc[0]
+    axes.axvspan(floor.floor_low, floor.floor_high, color=FLOOR, zorder=0)
+    axes.axvline(floor.floor, color=FLOOR_LINE, linewidth=1.2, zorder=1)
+    for row in values.itertuples():
+        if row.source == "untrained" and row.reference == "train":
+            continue
+        look = _LOOKS["untrained" if row.source == "untrained" else row.reference]
+        colour = CONTROL if row.source == "untrained" else colours[row.model]
+        face = "white" if row.reference == "train" else colour
+        axes.plot(row.value, places[row.model], color=colour, markerfacecolor=face, linestyle="none", **look)
+
+
+def _scale(axes: Axes, values: pd.DataFrame, metric: str) -> None:
+    everything = np.concatenate([values[name].to_numpy() for name in ("value", "floor_low", "floor_high")])
+    if metric in _LOGARITHMIC and np.nanmin(everything) > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(np.nanmin(everything) / 1.6, np.nanmax(everything) * 1.6)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_xlim(-0.05, 1.05)
+        axes.set_xticks([0, 0.5, 1])
+
+
+def _legend() -> list[Artist]:
+    grey = {"color": CONTROL, "linestyle": "none"}
+    ink = {"color": INK, "linestyle": "none"}
+    return [
+        Line2D([], [], label="against test scans", **ink, **_LOOKS["test"]),
+        Line2D([], [], label="against training scans", markerfacecolor="white", **ink, **_LOOKS["train"]),
+        Line2D([], [], label="untrained generator", **grey, **_LOOKS["untrained"]),
+        Line2D([], [], label="real against real: mean", color=FLOOR_LINE),
+        Patch(label="5th to 95th percentile", facecolor=FLOOR),
+    ]
