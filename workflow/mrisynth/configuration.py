@@ -13,7 +13,6 @@ import yaml
 
 from mrisynth.errors import ConfigError
 
-
 _TRUTH = {"true": True, "True": True, "false": False, "False": False}
 
 

@@ -160,7 +160,7 @@ class Study:
         feedback = self.config["clustering"]["feedback"]
         if round_ > len(feedback):
             raise ConfigError(
-                f"{self.source}: models.{name}.round is {round_} but clustering.feedback lists {len(feedback)} round(s)."
+                f"{self.source}: models.{name}.round is {round_} but clustering.feedback lists {len(feedback)}."
             )
         if name in feedback[:round_]:
             raise ConfigError(

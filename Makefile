@@ -1,0 +1,32 @@
+# mrisynth: `make demo` shows the whole pipeline, `make test` tests it. Both set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup demo test lint
+
+setup: $(READY)
+
+# Debian's python3 comes without ensurepip unless python3-venv is installed: then pip is put in from outside.
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("mrisynth needs Python 3.11 or newer, found " + sys.version) if sys.version_info < (3, 11) else None'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r requirements.txt
+	echo '$(CURDIR)/workflow' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mrisynth.pth"
+	touch $@
+
+demo: $(READY)
+	snakemake --configfile config/demo.yaml --quiet rules host reason --
+	python -m mrisynth.reporting studies/demo
+
+test: $(READY)
+	python -m pytest
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint

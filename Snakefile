@@ -1,0 +1,63 @@
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/common.smk"
+
+
+pathvars:
+    results=STUDY.folder,
+    logs=f"{STUDY.folder}/logs",
+    benchmarks=f"{STUDY.folder}/benchmarks",
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    bundle="[0-9]+",
+    shard="[0-9]+",
+    chunk="[0-9]+",
+    round="[0-9]+",
+    size="[0-9]+",
+    condition="|".join(["none", *STUDY.config["conditions"]]),
+    model="|".join(STUDY.models),
+    features="|".join(STUDY.config["features"]),
+
+
+include: "workflow/rules/acquire.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/pyramid.smk"
+include: "workflow/rules/conditions.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/cluster.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/metrics.tsv",
+        "<results>/report/index.html",
+    localrule: True
+
+
+rule preprocessed:
+    input:
+        "<results>/quality/scans.tsv",
+        "<results>/pyramid/index.tsv",
+    localrule: True
+
+
+rule report:
+    input:
+        "<results>/report/index.html",
+    localrule: True

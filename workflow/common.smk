@@ -1,0 +1,207 @@
+"""What the rules share: the study, and the input functions that need more than a pattern."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from mrisynth.errors import ConfigError
+from mrisynth.study import Study
+from snakemake.exceptions import WorkflowError
+
+WEIGHTS_FOLDER = "resources/weights"
+HD_BET_WEIGHTS = f"{WEIGHTS_FOLDER}/hd_bet"
+MEDICALNET_WEIGHTS = f"{WEIGHTS_FOLDER}/resnet_50_23dataset.pth"
+DOWNLOADED_TEMPLATE = "resources/template/icbm152_2009c"
+
+try:
+    STUDY = Study.read(
+        {key: value for key, value in config.items() if key != "pathvars"},
+        schema=workflow.source_path("schemas/config.schema.yaml"),
+        source=", ".join(os.path.relpath(file) for file in workflow.configfiles)
+        or "--config",
+    )
+    STUDY.bundles  # lists the scans, so that a missing folder is named now and not in a job
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def raw_folder_of_bundle(bundle):
+    """The folder that one job makes for a bundle of simulated heads, [] where heads are files already."""
+    if STUDY.config["cohort"]["name"] == "simulated":
+        return [f"<results>/cohort/simulated/bundle-{bundle}"]
+    return []
+
+
+def raw_scans(scans, bundles):
+    """What must exist before scans can be read: their files, the download that holds them, or simulated folders."""
+    cohort = STUDY.config["cohort"]
+    if cohort["name"] == "simulated":
+        return [folder for bundle in bundles for folder in raw_folder_of_bundle(bundle)]
+    if cohort["name"] == "ixi" and cohort["folder"] is None:
+        return ["resources/ixi/T1"]
+    return [str(scan.path) for scan in scans if scan.path.exists()]
+
+
+def raw_scans_of_bundle(wildcards):
+    """Inputs of a bundle's brain extraction."""
+    return raw_scans(STUDY.bundles.get(wildcards.bundle, []), [wildcards.bundle])
+
+
+def scan_paths_of_bundle(wildcards):
+    """The scans of a bundle as {scan: path}."""
+    return {scan.scan: str(scan.path) for scan in STUDY.bundles[wildcards.bundle]}
+
+
+def demographics(wildcards):
+    """The table of participants that comes with the cohort, if it is a file."""
+    cohort = STUDY.config["cohort"]
+    match cohort["name"]:
+        case "ixi":
+            return cohort["demographics"] or "resources/ixi/IXI.xls"
+        case "bids":
+            table = Path(cohort["folder"]) / "participants.tsv"
+            return str(table) if table.exists() else []
+        case _:
+            return []
+
+
+def extraction_weights(wildcards):
+    """The HD-BET weights when brain extraction needs them."""
+    extraction = STUDY.config["preprocessing"]["brain_extraction"]
+    return (
+        (extraction["weights"] or HD_BET_WEIGHTS)
+        if extraction["method"] == "hd_bet"
+        else []
+    )
+
+
+def extraction_gpus(wildcards):
+    """One GPU for HD-BET; the other methods run on a CPU."""
+    return int(STUDY.config["preprocessing"]["brain_extraction"]["method"] == "hd_bet")
+
+
+def template_files():
+    """Name or path of the template, and the path of its mask or None."""
+    template = STUDY.config["preprocessing"]["template"]
+    match template:
+        case "icbm152_2009a":
+            return template, None
+        case "icbm152_2009c":
+            start = f"{DOWNLOADED_TEMPLATE}/mni_icbm152_nlin_sym_09c/mni_icbm152_t1_tal_nlin_sym_09c"
+            return f"{start}.nii", f"{start}_mask.nii"
+        case _:
+            mask = template.replace(".nii", "_mask.nii")
+            return template, mask if Path(mask).exists() else None
+
+
+def template_source(wildcards):
+    """What must exist before the template can be read; the one inside the nilearn package needs nothing."""
+    match STUDY.config["preprocessing"]["template"]:
+        case "icbm152_2009a":
+            return []
+        case "icbm152_2009c":
+            return DOWNLOADED_TEMPLATE
+        case _:
+            return [path for path in template_files() if path]
+
+
+def exclusions(wildcards):
+    """The table of scans left out by hand, if there is one."""
+    table = STUDY.config["preprocessing"]["exclusions"]
+    return table if Path(table).exists() else []
+
+
+def condition_of_model(wildcards):
+    """The condition table of a model."""
+    return f"<results>/conditions/{STUDY.models[wildcards.model].condition}.tsv"
+
+
+def what_is_trained(wildcards):
+    """The recipe of a model without what only says where it may run, so that a change of mind retrains nothing."""
+    recipe = asdict(STUDY.models[wildcards.model])
+    del recipe["allow_cpu"]
+    return recipe
+
+
+def previous_chunk(wildcards):
+    """The state that a training chunk goes on from; the first has none."""
+    chunk = int(wildcards.chunk)
+    return f"<results>/training/{wildcards.model}/state-{chunk - 1}.pt" if chunk else []
+
+
+def last_state(wildcards):
+    """The state at the end of a model's training."""
+    return f"<results>/training/{wildcards.model}/state-{STUDY.models[wildcards.model].chunks - 1}.pt"
+
+
+def curves_of_model(wildcards):
+    """The loss curves of all chunks of a model."""
+    chunks = range(STUDY.models[wildcards.model].chunks)
+    return [
+        f"<results>/training/{wildcards.model}/curve-{chunk}.tsv" for chunk in chunks
+    ]
+
+
+def training_curves(wildcards):
+    """The loss curves of every chunk of every model."""
+    return [
+        f"<results>/training/{name}/curve-{chunk}.tsv"
+        for name, model in STUDY.models.items()
+        for chunk in range(model.chunks)
+    ]
+
+
+def by_size(small, middle, large):
+    """A resource that depends on the size of the model: up to 32, up to 96, above."""
+
+    def value(wildcards):
+        size = STUDY.models[wildcards.model].size
+        return small if size <= 32 else middle if size <= 96 else large
+
+    return value
+
+
+def feature_weights(wildcards):
+    """The weights of a feature network, [] for the random one."""
+    spec = STUDY.config["features"][wildcards.features]
+    return (
+        (spec["weights"] or MEDICALNET_WEIGHTS)
+        if spec["network"] == "medicalnet_resnet50"
+        else []
+    )
+
+
+def embeddings_of_model(wildcards):
+    """Real, synthetic and control embeddings of a model's view, in every feature space of the evaluation."""
+    size = STUDY.models[wildcards.model].size
+    sources = [
+        "real",
+        wildcards.model,
+        f"{wildcards.model}.untrained",
+        f"{wildcards.model}.noise",
+    ]
+    return [
+        f"<results>/embeddings/{features}/{size}/{source}.npz"
+        for features in STUDY.config["evaluation"]["features"]
+        for source in sources
+    ]
+
+
+def clustered_embeddings(wildcards):
+    """Real and synthetic embeddings that are clustered after a model."""
+    features = STUDY.config["clustering"]["features"]
+    size = STUDY.models[wildcards.model].size
+    return [
+        f"<results>/embeddings/{features}/{size}/{source}.npz"
+        for source in ("real", wildcards.model)
+    ]
+
+
+def clusters_of_round(wildcards):
+    """The clusters that a round of feedback is made of."""
+    return f"<results>/clusters/{STUDY.config['clustering']['feedback'][int(wildcards.round) - 1]}.tsv"
+
+
+def clustered_models():
+    """The models after which clusters are made."""
+    return sorted(set(STUDY.config["clustering"]["feedback"]))

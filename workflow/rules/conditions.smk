@@ -1,0 +1,49 @@
+rule make_condition:
+    """Write what models are told about each scan: nothing, joint categories, or a random control."""
+    input:
+        scans="<results>/cohort/scans.tsv",
+        index="<results>/pyramid/index.tsv",
+    output:
+        table="<results>/conditions/{condition}.tsv",
+        classes="<results>/conditions/{condition}.json",
+    log:
+        "<logs>/make_condition/{condition}.log",
+    benchmark:
+        "<benchmarks>/make_condition/{condition}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    params:
+        condition=lambda wildcards: (
+            {"none": {"kind": "none"}} | STUDY.config["conditions"]
+        )[wildcards.condition],
+        seed=STUDY.seed,
+    script:
+        "../scripts/make_condition.py"
+
+
+rule make_cluster_condition:
+    """Turn the clusters of one round into the condition of the next models."""
+    input:
+        scans="<results>/cohort/scans.tsv",
+        index="<results>/pyramid/index.tsv",
+        clusters=clusters_of_round,
+    output:
+        table="<results>/conditions/{condition}.{round}.tsv",
+        classes="<results>/conditions/{condition}.{round}.json",
+    log:
+        "<logs>/make_condition/{condition}.{round}.log",
+    benchmark:
+        "<benchmarks>/make_condition/{condition}.{round}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    params:
+        condition=lambda wildcards: STUDY.config["conditions"][wildcards.condition],
+        seed=STUDY.seed,
+    script:
+        "../scripts/make_condition.py"

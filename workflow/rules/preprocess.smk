@@ -1,0 +1,112 @@
+rule prepare_template:
+    """Bring the template brain and its mask to the working voxel size."""
+    input:
+        template_source,
+    output:
+        brain="<results>/template/T1w_brain.nii.gz",
+        mask="<results>/template/brain_mask.nii.gz",
+    log:
+        "<logs>/prepare_template.log",
+    benchmark:
+        "<benchmarks>/prepare_template.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="4GB",
+        runtime="30m",
+    params:
+        template=template_files(),
+        voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
+    script:
+        "../scripts/prepare_template.py"
+
+
+rule extract_brains:
+    """Cut the brain out of each head of a bundle, with one loaded model."""
+    input:
+        scans=raw_scans_of_bundle,
+        weights=extraction_weights,
+    output:
+        table="<results>/brain_extraction/bundle-{bundle}.tsv",
+    log:
+        "<logs>/extract_brains/{bundle}.log",
+    benchmark:
+        "<benchmarks>/extract_brains/{bundle}.tsv"
+    conda:
+        "../envs/brain_extraction.yaml"
+    resources:
+        gpu=extraction_gpus,
+        mem="12GB",
+        runtime=lambda wildcards, attempt: f"{attempt}h",
+    params:
+        scans=scan_paths_of_bundle,
+        extraction=STUDY.config["preprocessing"]["brain_extraction"],
+        voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
+        thresholds=STUDY.config["preprocessing"]["thresholds"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/extract_brains.py"
+
+
+rule register_scans:
+    """Correct the bias, register to the template, scale intensities, and judge each brain of a bundle."""
+    input:
+        extraction="<results>/brain_extraction/bundle-{bundle}.tsv",
+        brain="<results>/template/T1w_brain.nii.gz",
+        mask="<results>/template/brain_mask.nii.gz",
+    output:
+        table="<results>/preprocessed/bundle-{bundle}.tsv",
+    log:
+        "<logs>/register_scans/{bundle}.log",
+    benchmark:
+        "<benchmarks>/register_scans/{bundle}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="8GB",
+        runtime=lambda wildcards, attempt: f"{3 * attempt}h",
+    params:
+        scans=lambda wildcards: list(scan_paths_of_bundle(wildcards)),
+        preprocessing={
+            key: STUDY.config["preprocessing"][key]
+            for key in (
+                "voxel_mm",
+                "bias_correction",
+                "transform",
+                "size",
+                "field_mm",
+                "thresholds",
+            )
+        },
+        seed=STUDY.seed,
+    script:
+        "../scripts/register_scans.py"
+
+
+rule summarise_quality:
+    """Gather the verdicts: scans in = passed + excluded, each exclusion with its reason; stop when too many fail."""
+    input:
+        tables=expand(
+            "<results>/preprocessed/bundle-{bundle}.tsv", bundle=STUDY.bundles
+        ),
+        exclusions=exclusions,
+    output:
+        report(
+            "<results>/quality/scans.tsv",
+            caption="../report/quality.rst",
+            category="Quality",
+            labels={"table": "scans passed and excluded"},
+        ),
+    log:
+        "<logs>/summarise_quality.log",
+    benchmark:
+        "<benchmarks>/summarise_quality.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    params:
+        max_excluded_fraction=STUDY.config["preprocessing"]["max_excluded_fraction"],
+    script:
+        "../scripts/summarise_quality.py"

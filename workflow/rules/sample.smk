@@ -1,0 +1,77 @@
+rule draw_samples:
+    """Draw one shard of a model's synthetic scans; each sample has its own seed."""
+    input:
+        weights="<results>/models/{model}/generator.safetensors",
+        recipe="<results>/models/{model}/recipe.json",
+    output:
+        volumes="<results>/samples/{model}/shards/{shard}.npy",
+        low="<results>/samples/{model}/shards/{shard}.low.npy",
+        table="<results>/samples/{model}/shards/{shard}.tsv",
+    log:
+        "<logs>/draw_samples/{model}/{shard}.log",
+    benchmark:
+        "<benchmarks>/draw_samples/{model}/{shard}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=1,
+        mem=by_size("4GB", "8GB", "24GB"),
+        runtime="4h",
+    params:
+        range=lambda wildcards: STUDY.shard_range(wildcards.shard),
+        seed=STUDY.seed,
+    script:
+        "../scripts/draw_samples.py"
+
+
+rule collect_samples:
+    """List all samples of a model with seed and condition, and write the first ones as NIfTI."""
+    input:
+        volumes=expand(
+            "<results>/samples/{{model}}/shards/{shard}.npy", shard=STUDY.shards()
+        ),
+        tables=expand(
+            "<results>/samples/{{model}}/shards/{shard}.tsv", shard=STUDY.shards()
+        ),
+        recipe="<results>/models/{model}/recipe.json",
+    output:
+        table="<results>/samples/{model}/samples.tsv",
+        nifti=directory("<results>/samples/{model}/nifti"),
+    log:
+        "<logs>/collect_samples/{model}.log",
+    benchmark:
+        "<benchmarks>/collect_samples/{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        nifti=STUDY.config["sampling"]["nifti"],
+    script:
+        "../scripts/collect_samples.py"
+
+
+rule draw_controls:
+    """Draw what a trained model must beat: its own generator untrained, and noise."""
+    input:
+        recipe="<results>/models/{model}/recipe.json",
+    output:
+        untrained="<results>/controls/{model}/untrained.npy",
+        noise="<results>/controls/{model}/noise.npy",
+    log:
+        "<logs>/draw_controls/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_controls/{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=1,
+        mem=by_size("4GB", "8GB", "24GB"),
+        runtime="4h",
+    params:
+        model=what_is_trained,
+        samples=STUDY.config["sampling"]["count"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/draw_controls.py"

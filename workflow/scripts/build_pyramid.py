@@ -1,0 +1,16 @@
+"""Pack the brains that passed at every size."""
+
+from pathlib import Path
+
+from mrisynth.files import read_table
+from mrisynth.joblog import logged
+from mrisynth.store import build_pyramid
+
+with logged(snakemake.log[0]):
+    quality = read_table(snakemake.input.quality)
+    preprocessed = Path(snakemake.input.bundles[0]).parent
+    build_pyramid(
+        {scan: preprocessed / scan / "T1w_brain.nii.gz" for scan in quality.loc[quality["status"] == "passed", "scan"]},
+        Path(snakemake.output.index).parent,
+        sizes=snakemake.params.sizes,
+    )

@@ -1,0 +1,19 @@
+"""Draw one shard of a model's samples."""
+
+from pathlib import Path
+
+from mrisynth.joblog import logged
+from mrisynth.sampling import Sampler, write_shard
+from mrisynth.training.device import choose_device
+
+with logged(snakemake.log[0]):
+    first, count = snakemake.params.range
+    write_shard(
+        Sampler.load(Path(snakemake.input.recipe).parent, device=choose_device()),
+        first=first,
+        count=count,
+        seed=snakemake.params.seed,
+        volumes_path=Path(snakemake.output.volumes),
+        low_path=Path(snakemake.output.low),
+        table_path=Path(snakemake.output.table),
+    )

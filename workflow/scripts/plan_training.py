@@ -1,0 +1,10 @@
+"""Estimate how long a model trains on this device, and stop when that is hopeless."""
+
+from mrisynth.files import write_json
+from mrisynth.joblog import logged
+from mrisynth.recipes import ModelRecipe
+from mrisynth.training.device import plan_training
+
+with logged(snakemake.log[0]):
+    recipe = ModelRecipe(**snakemake.params.recipe)
+    write_json(plan_training(recipe, classes=2, allow_cpu=recipe.allow_cpu), snakemake.output[0])
