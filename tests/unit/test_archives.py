@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from mrisynth.archives import unpack_tar, unpack_zip
 from mrisynth.errors import MrisynthError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from mrisynth.conditions import build_condition, read_condition, write_condition
 from mrisynth.errors import MrisynthError
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
 from mrisynth.study import Study
@@ -55,11 +56,20 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
         ({"cohort__name": "adni"}, r"cohort\.name is 'adni'; expected one of ixi, bids, simulated"),
         ({"folder": "../elsewhere"}, r"folder is '\.\./elsewhere', which does not match"),
         ({"models__wgp_hagan__size": 33}, r"models\.wgp_hagan\.size is 33; expected a multiple of 32"),
-        ({"models__wgp_hagan__recipe": {"widht": 8}}, r"unknown key models\.wgp_hagan\.recipe\.widht; did you mean width"),
-        ({"models__wgp_hagan__recipe": {"gradient_penalty": "ten"}}, r"gradient_penalty is 'ten' \(text\); expected a number"),
+        (
+            {"models__wgp_hagan__recipe": {"widht": 8}},
+            r"unknown key models\.wgp_hagan\.recipe\.widht; did you mean width",
+        ),
+        (
+            {"models__wgp_hagan__recipe": {"gradient_penalty": "ten"}},
+            r"gradient_penalty is 'ten' \(text\); expected a number",
+        ),
         ({"models__wgp_hagan__condition": "colour"}, r"models\.wgp_hagan\.condition is colour; known are none"),
         ({"models__real": {"family": "hagan"}}, r"models\.real"),
-        ({"models__hagan": {"family": "hagan", "size": 256}, "preprocessing": {"size": 64}}, r"preprocessing\.size is 64"),
+        (
+            {"models__hagan": {"family": "hagan", "size": 256}, "preprocessing": {"size": 64}},
+            r"preprocessing\.size is 64",
+        ),
         ({"evaluation__features": ["medicalnet"]}, r"evaluation\.features names medicalnet; known are random"),
         ({"clustering__feedback": ["vae"]}, r"clustering\.feedback names vae; known are wgp_hagan"),
         ({"conditions": {"sex": {"kind": "categorical"}}}, r"conditions\.sex\.columns is missing"),
@@ -72,7 +82,7 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
                 "conditions": {"umap": {"kind": "clusters"}},
                 "models__second": {"family": "hagan", "condition": "umap", "round": 2},
             },
-            r"models\.second\.round is 2 but clustering\.feedback lists 1 round",
+            r"models\.second\.round is 2 but clustering\.feedback lists 1\.",
         ),
         ({"cohort": {"name": "bids"}}, r"cohort\.folder is missing"),
         ({"cohort": {"name": "bids", "folder": "no/such/folder"}}, r"no/such/folder"),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import xlrd
+
 from mrisynth.cohorts import bids, ixi, merging
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table, write_table

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from mrisynth import downloads
 from mrisynth.downloads import Download, fetch, fetch_dataset, read_datasets
 from mrisynth.errors import MrisynthError

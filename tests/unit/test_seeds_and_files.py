@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from mrisynth.files import atomic, read_table, sha256_of, write_json, write_table
 from mrisynth.seeds import derive_seed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+
 from mrisynth.cohorts.splits import SPLITS, assign_splits, balance_table
 from mrisynth.errors import ConfigError
 

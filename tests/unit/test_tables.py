@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from mrisynth.cohorts import listing
 from mrisynth.cohorts.bids import read_participants
 from mrisynth.cohorts.listing import ScanFile

@@ -1,0 +1,136 @@
+"""Job counts per rule of every configuration, and of the commands that users type."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+FULL_PREPROCESSING = {
+    "download_ixi": 1,
+    "download_hd_bet_weights": 1,
+    "download_template": 1,
+    "prepare_template": 1,
+    "extract_brains": 37,
+    "register_scans": 37,
+    "summarise_quality": 1,
+    "build_pyramid": 1,
+}
+ONE_MODEL = {
+    "download_demographics": 1,
+    "download_medicalnet_weights": 1,
+    "build_cohort": 1,
+    "make_condition": 1,
+    "plan_training": 1,
+    "train_chunk": 10,
+    "export_model": 1,
+    "draw_samples": 4,
+    "collect_samples": 1,
+    "draw_controls": 1,
+    "embed_real": 1,
+    "embed_samples": 1,
+    "score_fid": 1,
+}
+FIVE_MODELS = {
+    **ONE_MODEL,
+    "make_condition": 3,
+    "make_cluster_condition": 1,
+    "plan_training": 5,
+    "train_chunk": 50,
+    "export_model": 5,
+    "draw_samples": 20,
+    "collect_samples": 5,
+    "draw_controls": 5,
+    "embed_samples": 5,
+    "score_fid": 5,
+    "score_precision_recall": 5,
+    "cluster_embeddings": 1,
+    "collect_metrics": 1,
+    "write_report": 1,
+    "all": 1,
+}
+SMALL_STUDY = {
+    name: count
+    for name, count in FIVE_MODELS.items()
+    if not name.startswith("download_") and name not in ("train_chunk", "draw_samples")
+} | {"prepare_template": 1, "summarise_quality": 1, "build_pyramid": 1}
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A study folder that nothing was computed in."""
+    return f"folder=studies/{tmp_path.name}-never-run"
+
+
+@pytest.mark.parametrize(
+    ("words", "jobs"),
+    [
+        (["--profile", "slurm", "all"], FULL_PREPROCESSING | FIVE_MODELS),
+        (["results/fid/wgp_hagan.tsv"], FULL_PREPROCESSING | ONE_MODEL),
+        (["--profile", "slurm", "preprocessed"], FULL_PREPROCESSING | {"preprocessed": 1}),
+    ],
+)
+def test_the_literal_commands_plan_the_full_study(snakemake, clean_clone, words, jobs):
+    planned = snakemake("-n", *words, folder=clean_clone)
+    assert planned.returncode == 0, planned.text
+    assert planned.jobs == jobs | {"total": sum(jobs.values())}
+
+
+def test_the_demo_plans_every_stage_and_no_download(snakemake, fresh):
+    jobs = SMALL_STUDY | {"simulate_heads": 4, "extract_brains": 4, "register_scans": 4}
+    planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh)
+    found = planned.jobs
+    assert found.pop("train_chunk") >= 10, planned.text
+    assert found.pop("draw_samples") == 5
+    found.pop("total")
+    assert found == jobs
+
+
+def test_ixi_2mm_plans_144_scans_of_a_local_folder(snakemake, fresh, tmp_path, repository):
+    names = (repository / "resources" / "ixi_2mm_scans.tsv").read_text().splitlines()[1:]
+    for line in names:
+        (tmp_path / line.split("\t")[0]).touch()
+    (tmp_path / "IXI.xls").touch()
+    cohort = f"cohort={{folder: {tmp_path}, demographics: {tmp_path}/IXI.xls}}"
+    planned = snakemake("-n", "--configfile", "config/ixi_2mm.yaml", "--config", fresh, cohort)
+    assert len(names) == 144
+    assert planned.returncode == 0, planned.text
+    assert planned.jobs["extract_brains"] == 12
+    assert not [name for name in planned.jobs if name.startswith("download_")]
+
+
+def test_ixi_2mm_works_for_a_stranger_through_the_public_archive(snakemake, clean_clone):
+    planned = snakemake("-n", "--configfile", "config/ixi_2mm.yaml", folder=clean_clone)
+    assert planned.jobs["download_ixi"] == planned.jobs["download_demographics"] == 1
+
+
+def test_a_model_more_is_one_model_more(snakemake, fresh):
+    more = "models={extra: {family: hagan, size: 32, images_total: 10, images_per_chunk: 10, allow_cpu: true}}"
+    before = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh).jobs
+    after = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, more).jobs
+    grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
+    per_model = ("plan_training", "train_chunk", "export_model", "draw_samples", "collect_samples", "draw_controls")
+    per_model += ("embed_samples", "score_fid", "score_precision_recall")
+    assert grown == dict.fromkeys(per_model, 1) | {"total": len(per_model)}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("sead=3", "unknown key sead; did you mean seed"),
+        ("seed=many", "seed is 'many' (text); expected an integer"),
+        ("models={wgp_hagan: {size: 48}}", "models.wgp_hagan.size is 48; expected a multiple of 32"),
+        ("cohort={name: ixi, folder: no/such/folder}", "no/such/folder"),
+    ],
+)
+def test_bad_configurations_stop_before_any_work(snakemake, change, sentence):
+    planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", change)
+    assert planned.returncode == 1
+    assert sentence in planned.text
+    assert "Traceback" not in planned.text
+
+
+def test_an_unknown_model_is_no_target(snakemake):
+    planned = snakemake("-n", "results/fid/vae.tsv")
+    assert planned.returncode == 1
+    assert "results/fid/vae.tsv" in planned.text

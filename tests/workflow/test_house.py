@@ -1,0 +1,113 @@
+"""The rules of the house that a machine can check: sizes of files, directions of imports, descriptions."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "mrisynth"
+WORKFLOW = LIBRARY.parent
+CHEAP = ("errors", "seeds", "files", "progress", "joblog", "recipes", "configuration", "study", "cohorts.listing")
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return found | {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+
+
+@pytest.mark.parametrize(("pattern", "limit"), [("mrisynth/**/*.py", 300), ("rules/*.smk", 150), ("scripts/*.py", 40)])
+def test_rooms_are_small(pattern, limit):
+    files = list(WORKFLOW.glob(pattern))
+    assert files
+    assert {str(path): lines(path) for path in files if lines(path) > limit} == {}
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("networks", ("mrisynth.models", "mrisynth.training", "mrisynth.metrics")),
+        ("models", ("mrisynth.metrics", "mrisynth.embedding", "mrisynth.imaging", "mrisynth.cohorts")),
+        ("metrics", ("mrisynth.models", "mrisynth.networks", "mrisynth.training", "mrisynth.sampling")),
+        ("imaging", ("mrisynth.models", "mrisynth.training", "mrisynth.metrics", "mrisynth.cohorts")),
+        ("training", ("mrisynth.models.hagan", "mrisynth.models.wgp_hagan", "mrisynth.metrics", "mrisynth.imaging")),
+        (".", ("snakemake",)),
+    ],
+)
+def test_imports_point_one_way(room, forbidden):
+    wrong = [
+        f"{path.relative_to(LIBRARY)} imports {name}"
+        for path in (LIBRARY / room).glob("**/*.py")
+        for name in imports(path)
+        if name.startswith(forbidden)
+    ]
+    assert wrong == []
+
+
+def test_what_every_parse_imports_is_cheap():
+    """The Snakefile is parsed once per cluster job: nothing that it imports may load pandas, numpy's heavy friends or torch."""
+    modules = ", ".join(f"mrisynth.{name}" for name in CHEAP if name != "seeds")
+    code = f"import sys; import {modules}; print(sorted({{'torch', 'pandas', 'ants', 'nibabel', 'umap'}} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=WORKFLOW, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_rule_has_a_docstring_a_log_an_environment_and_limits():
+    for path in (WORKFLOW / "rules").glob("*.smk"):
+        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = block.split(":", 1)[0]
+            assert re.match(r'\w+:\n    """', block), f"{name} has no docstring"
+            for directive in ("log:", "conda:"):
+                assert f"    {directive}" in block, f"{name} has no {directive}"
+            assert "localrule: True" in block or ("mem=" in block and "runtime=" in block), f"{name} has no limits"
+
+
+def test_every_script_is_used_and_every_used_script_exists():
+    used = {
+        name
+        for path in (WORKFLOW / "rules").glob("*.smk")
+        for name in re.findall(r'"\.\./scripts/(\w+\.py)"', path.read_text())
+    }
+    assert used == {path.name for path in (WORKFLOW / "scripts").glob("*.py")}
+
+
+def test_environments_pin_every_package_as_the_lock_does():
+    lock = dict(line.split("==") for line in (WORKFLOW.parent / "requirements.txt").read_text().split())
+    lock = {name.lower().replace("_", "-"): version for name, version in lock.items()}
+    for path in (WORKFLOW / "envs").glob("*.yaml"):
+        environment = yaml.safe_load(path.read_text())
+        assert environment["channels"] == ["conda-forge", "nodefaults"]
+        *conda, packages = environment["dependencies"]
+        assert all(re.fullmatch(r"[a-z]+ =[0-9.]+", entry) for entry in conda)
+        for pin in packages["pip"]:
+            name, version = pin.split("==")
+            assert lock[name.lower().replace("_", "-")] == version, f"{path.name}: {pin}"
+
+
+def test_every_config_key_stands_in_the_readme():
+    schema = yaml.safe_load((WORKFLOW / "schemas" / "config.schema.yaml").read_text())
+    readme = (WORKFLOW.parent / "config" / "README.md").read_text()
+    missing = []
+
+    def walk(node: dict) -> None:
+        for name, entry in node.get("properties", {}).items():
+            if f"`{name}`" not in readme and f".{name}`" not in readme:
+                missing.append(name)
+            walk(entry)
+        if isinstance(node.get("additionalProperties"), dict):
+            walk(node["additionalProperties"])
+
+    walk(schema)
+    for recipe in schema["$defs"]["recipes"].values():
+        walk(recipe)
+    assert missing == []

@@ -1,0 +1,41 @@
+"""Profiles: the literal command finds the cluster profile, and it keeps each rule's own threads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.workflow
+
+
+def test_the_word_slurm_names_the_profile(repository):
+    assert (repository / "slurm").is_symlink()
+    assert (repository / "slurm").resolve() == (repository / "profiles" / "slurm").resolve()
+
+
+def test_threads_of_cluster_jobs_are_not_cut_to_the_login_node(snakemake, clean_clone):
+    planned = snakemake("-n", "--profile", "slurm", "--cores", "64", "results/fid/wgp_hagan.tsv", folder=clean_clone)
+    blocks = re.findall(r"rule train_chunk:.*?(?=\n\n|\n\[|\nrule )", planned.text, re.DOTALL)
+    assert len(blocks) == 10
+    assert all("threads: 8" in block and "gpu=1" in block for block in blocks)
+
+
+def test_an_environment_variable_submits_as_well(snakemake, clean_clone):
+    planned = snakemake(
+        "-n", "--cores", "64", "results/fid/wgp_hagan.tsv", folder=clean_clone, SNAKEMAKE_PROFILE="slurm"
+    )
+    assert "threads: 8" in planned.text
+
+
+def test_partitions_have_limits(repository: Path):
+    partitions = yaml.safe_load((repository / "profiles/slurm/partitions.yaml").read_text())["partitions"]
+    assert {"cpu", "gpu"} == set(partitions)
+    assert partitions["gpu"]["max_gpu"] >= 1
+
+
+def test_no_rule_names_a_partition(repository: Path):
+    for rules in (repository / "workflow" / "rules").glob("*.smk"):
+        assert "partition" not in rules.read_text(), rules
