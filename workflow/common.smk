@@ -123,6 +123,11 @@ def what_is_trained(wildcards):
     return recipe
 
 
+def all_local_cores(wildcards):
+    """Every core where jobs run on this machine, so that nothing starts beside a plan; one on a cluster."""
+    return workflow.cores or 1
+
+
 def previous_chunk(wildcards):
     """The state that a training chunk goes on from; the first has none."""
     chunk = int(wildcards.chunk)

@@ -82,6 +82,10 @@ def test_overlap_threshold_knows_the_transform_and_the_config():
     assert judge_registration(small_head, Thresholds(), transform="rigid").status == "passed"
     assert judge_registration(small_head, Thresholds(), transform="affine").reason == "overlap"
     assert judge_registration(small_head, Thresholds(overlap=0.7), transform="affine").status == "passed"
+    unlike = GOOD | {"correlation": 0.4}
+    assert judge_registration(unlike, Thresholds(), transform="rigid").status == "passed"
+    assert judge_registration(unlike, Thresholds(), transform="affine").reason == "correlation"
+    assert judge_registration(unlike, Thresholds(correlation=0.39), transform="affine").status == "passed"
 
 
 def test_registration_measures():

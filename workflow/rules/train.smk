@@ -7,6 +7,7 @@ rule plan_training:
     priority: 100
     conda:
         "../envs/torch.yaml"
+    threads: all_local_cores
     resources:
         gpu=1,
         mem="8GB",
@@ -20,7 +21,7 @@ rule plan_training:
 rule train_chunk:
     """Train one chunk of a model; chunks chain, so a killed job loses one chunk at most."""
     input:
-        plan="<results>/training/{model}/plan.json",
+        plan=ancient("<results>/training/{model}/plan.json"),
         index="<results>/pyramid/index.tsv",
         images=lambda wildcards: f"<results>/pyramid/{STUDY.models[wildcards.model].size}.npy",
         scans="<results>/cohort/scans.tsv",
