@@ -1,6 +1,7 @@
 rule score_fid:
     """Fréchet distance of a model's samples, of its controls, and of real scans among themselves."""
     input:
+        plan="<results>/training/{model}/plan.json",
         scans="<results>/cohort/scans.tsv",
         embeddings=embeddings_of_model,
     output:
@@ -31,6 +32,7 @@ rule score_fid:
 rule score_precision_recall:
     """Precision and recall of a model's samples, with the same controls and floor."""
     input:
+        plan="<results>/training/{model}/plan.json",
         scans="<results>/cohort/scans.tsv",
         embeddings=embeddings_of_model,
     output:

@@ -1,5 +1,8 @@
 rule plan_training:
-    """Estimate how long a model trains on the device of its jobs, and stop before any work if that is hopeless."""
+    """Estimate how long a model trains on the device of its jobs, and stop before any work if that is hopeless.
+
+    The scores ask for it, not the training, so that a new estimate never trains anything again.
+    """
     output:
         "<results>/training/{model}/plan.json",
     log:
@@ -21,7 +24,6 @@ rule plan_training:
 rule train_chunk:
     """Train one chunk of a model; chunks chain, so a killed job loses one chunk at most."""
     input:
-        plan=ancient("<results>/training/{model}/plan.json"),
         index="<results>/pyramid/index.tsv",
         images=lambda wildcards: f"<results>/pyramid/{STUDY.models[wildcards.model].size}.npy",
         scans="<results>/cohort/scans.tsv",

@@ -6,7 +6,7 @@ from mrisynth.datasets import load_training_set
 from mrisynth.joblog import logged
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.chunk import train_chunk
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import choose_device, plan_training
 
 with logged(snakemake.log[0]):
     recipe = ModelRecipe(**snakemake.params.recipe)
@@ -16,6 +16,10 @@ with logged(snakemake.log[0]):
         scans=snakemake.input.scans,
         condition=snakemake.input.condition,
     )
+    if not snakemake.input.previous:
+        # asked of the configuration and not of the params, which would train again after a change of mind
+        allow_cpu = str(snakemake.config["models"][recipe.name].get("allow_cpu")).lower() == "true"
+        plan_training(recipe, classes=len(data.condition.classes), allow_cpu=allow_cpu)
     train_chunk(
         recipe,
         images=data.images,
