@@ -80,29 +80,16 @@ def extraction_gpus(wildcards):
     return int(STUDY.config["preprocessing"]["brain_extraction"]["method"] == "hd_bet")
 
 
-def template_files():
-    """Name or path of the template, and the path of its mask or None."""
+def template_path(wildcards):
+    """Name of the template inside the nilearn package, or the path of a template file or folder."""
     template = STUDY.config["preprocessing"]["template"]
-    match template:
-        case "icbm152_2009a":
-            return template, None
-        case "icbm152_2009c":
-            start = f"{DOWNLOADED_TEMPLATE}/mni_icbm152_nlin_sym_09c/mni_icbm152_t1_tal_nlin_sym_09c"
-            return f"{start}.nii", f"{start}_mask.nii"
-        case _:
-            mask = template.replace(".nii", "_mask.nii")
-            return template, mask if Path(mask).exists() else None
+    return DOWNLOADED_TEMPLATE if template == "icbm152_2009c" else template
 
 
 def template_source(wildcards):
     """What must exist before the template can be read; the one inside the nilearn package needs nothing."""
-    match STUDY.config["preprocessing"]["template"]:
-        case "icbm152_2009a":
-            return []
-        case "icbm152_2009c":
-            return DOWNLOADED_TEMPLATE
-        case _:
-            return [path for path in template_files() if path]
+    path = template_path(wildcards)
+    return [] if path == "icbm152_2009a" else path
 
 
 def exclusions(wildcards):

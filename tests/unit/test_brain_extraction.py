@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mrisynth.errors import MrisynthError, ScanError
+from mrisynth.files import sha256_of
 from mrisynth.imaging.brain_extraction import make_extractor
 from mrisynth.imaging.template import load_template
 from mrisynth.imaging.volume import resample_brain, write_volume
@@ -78,3 +79,13 @@ def test_atlas_needs_both_files(tmp_path: Path):
     (tmp_path / "head.nii.gz").touch()
     with pytest.raises(MrisynthError, match="key `head_mask`"):
         make_extractor("atlas", head_template=tmp_path / "head.nii.gz")
+
+
+def test_hd_bet_weights_may_lie_one_folder_deeper(tmp_path: Path):
+    release = tmp_path / "hd_bet" / "release_2.0.0"
+    (release / "fold_all").mkdir(parents=True)
+    for name in ("plans.json", "dataset.json", "fold_all/checkpoint_final.pth"):
+        (release / name).write_text("{}")
+    assert make_extractor("hd_bet", weights=tmp_path / "hd_bet").identity["weights"] == sha256_of(
+        release / "fold_all" / "checkpoint_final.pth"
+    )

@@ -65,3 +65,15 @@ def test_bad_masks_and_missing_files(tmp_path: Path):
     write_volume(nib.Nifti1Image(np.zeros(head.shape, np.uint8), mask.affine), tmp_path / "empty.nii.gz", dtype="uint8")
     with pytest.raises(MrisynthError, match=r"empty\.nii\.gz is empty"):
         load_template(path, mask_path=tmp_path / "empty.nii.gz")
+
+
+def test_folder_of_an_unpacked_icbm_archive(tmp_path: Path):
+    head, mask = head_and_mask()
+    folder = tmp_path / "mni_icbm152_nlin_sym_09c"
+    with pytest.raises(MrisynthError, match="holds 0 files"):
+        load_template(tmp_path)
+    write_volume(head, folder / "mni_icbm152_t1_tal_nlin_sym_09c.nii")
+    write_volume(mask, folder / "mni_icbm152_t1_tal_nlin_sym_09c_mask.nii", dtype="uint8")
+    write_volume(mask, folder / "mni_icbm152_t1_tal_nlin_sym_09c_eye_mask.nii", dtype="uint8")
+    template = load_template(tmp_path)
+    np.testing.assert_array_equal(np.asarray(template.mask.dataobj), np.asarray(mask.dataobj))

@@ -15,7 +15,7 @@ rule prepare_template:
         mem="4GB",
         runtime="30m",
     params:
-        template=template_files(),
+        template=template_path,
         voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
     script:
         "../scripts/prepare_template.py"

@@ -5,7 +5,6 @@ from mrisynth.imaging.volume import write_volume
 from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
-    name_or_path, mask_path = snakemake.params.template
-    template = load_template(name_or_path, mask_path=mask_path, voxel_mm=snakemake.params.voxel_mm)
+    template = load_template(snakemake.params.template, voxel_mm=snakemake.params.voxel_mm)
     write_volume(template.image, snakemake.output.brain)
     write_volume(template.mask, snakemake.output.mask)

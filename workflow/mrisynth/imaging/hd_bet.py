@@ -73,6 +73,8 @@ def _checked_weights(weights: str | Path | None) -> Path:
     if weights is None:
         raise MrisynthError("Brain extraction `hd_bet` needs the folder of its weights; set the key `weights`.")
     folder = Path(weights)
+    nested = sorted(path.parent for path in folder.glob("*/plans.json"))
+    folder = nested[0] if len(nested) == 1 and not (folder / "plans.json").exists() else folder
     missing = [str(name) for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise MrisynthError(

@@ -48,7 +48,8 @@ def load_template(
 
     Args:
         name_or_path: ``icbm152_2009a``, the ICBM152 2009a nonlinear symmetric brain that nilearn brings along, or the
-            path of a NIfTI file: a head with its mask, or a brain alone (its mask is then its filled support).
+            path of a NIfTI file: a head with its mask, or a brain alone (its mask is then its filled support), or a
+            folder as unpacked from the archive of an ICBM152 2009 template.
         voxel_mm: isotropic voxel size to resample to; None keeps the file's own grid.
         mask_path: NIfTI mask on the template's grid, above 0.5 inside the brain; without it the file that stands beside
             the template as ``NAME_mask.nii.gz`` or ``NAME_mask.nii`` is taken when there is one.
@@ -59,8 +60,10 @@ def load_template(
     if str(name_or_path) == ICBM:
         head, mask = _icbm()
     else:
-        head = read_volume(name_or_path)
-        mask_path = mask_path or _mask_beside(Path(name_or_path))
+        path = Path(name_or_path)
+        path = _t1_inside(path) if path.is_dir() else path
+        head = read_volume(path)
+        mask_path = mask_path or _mask_beside(path)
         mask = _support(head) if mask_path is None else _read_mask(mask_path, head)
     inside = np.asarray(mask.dataobj) > 0
     brain = nib.Nifti1Image(np.where(inside, np.asarray(head.dataobj, dtype=np.float32), 0), head.affine)
@@ -76,6 +79,16 @@ def _icbm() -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
     loaded = nib.as_closest_canonical(load_mni152_template(resolution=1))
     head = nib.Nifti1Image(np.asarray(loaded.dataobj, dtype=np.float32), loaded.affine)
     return head, _support(head)
+
+
+def _t1_inside(folder: Path) -> Path:
+    found = sorted(path for path in folder.rglob("mni_icbm152_t1_tal_nlin_*.nii*") if "mask" not in path.name)
+    if len(found) != 1:
+        raise MrisynthError(
+            f"The template folder {folder} holds {len(found)} files mni_icbm152_t1_tal_nlin_*.nii; expected one. "
+            "Delete the folder to download it again, or give the path of a template."
+        )
+    return found[0]
 
 
 def _mask_beside(template: Path) -> Path | None:
