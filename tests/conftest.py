@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+COMPUTED = {".git", ".venv", ".snakemake", ".pytest_cache", ".ruff_cache", "__pycache__", "results", "studies"}
 
 os.environ.setdefault("MRISYNTH_QUIET", "1")
 
@@ -31,17 +31,12 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def clean_clone(tmp_path_factory) -> Path:
     """The files of the repository in a folder of their own, as a clone has them: nothing computed, nothing downloaded."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout.split("\0")
-    clone = tmp_path_factory.mktemp("clone")
-    for name in filter(None, names):
-        source, target = REPOSITORY / name, clone / name
-        if source.is_symlink() or source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
+    clone = tmp_path_factory.mktemp("clone") / "mrisynth"
+
+    def computed(folder: str, names: list[str]) -> list[str]:
+        if Path(folder) == REPOSITORY / "resources":
+            return [name for name in names if (REPOSITORY / "resources" / name).is_dir()]
+        return [name for name in names if name in COMPUTED]
+
+    shutil.copytree(REPOSITORY, clone, symlinks=True, ignore=computed)
     return clone
