@@ -126,14 +126,6 @@ def last_state(wildcards):
     return f"<results>/training/{wildcards.model}/state-{STUDY.models[wildcards.model].chunks - 1}.pt"
 
 
-def curves_of_model(wildcards):
-    """The loss curves of all chunks of a model."""
-    chunks = range(STUDY.models[wildcards.model].chunks)
-    return [
-        f"<results>/training/{wildcards.model}/curve-{chunk}.tsv" for chunk in chunks
-    ]
-
-
 def training_curves(wildcards):
     """The loss curves of every chunk of every model."""
     return [

@@ -19,7 +19,7 @@ from mrisynth.reporting.scores import score_figure
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
 from mrisynth.reporting.style import wrapped
 from mrisynth.reporting.terminal import score_text
-from mrisynth.reporting.volumes import mean_and_spread, plane, sample_grid
+from mrisynth.reporting.volumes import gallery, mean_and_spread, plane
 
 UNTRAINED = "Features of an untrained random network: compare only within this study."
 
@@ -90,7 +90,7 @@ def test_text_is_aligned_and_says_untrained(scores):
 
 def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
     picture = tmp_path / "figure.png"
-    sample_grid(np.zeros((2, 16, 16, 16), dtype=np.uint8), picture, title="two")
+    gallery({"two": np.zeros((2, 16, 16, 16), dtype=np.uint8)}, picture, title="two")
     write_page(
         tmp_path / "index.html",
         study="A <b>bold</b> study",

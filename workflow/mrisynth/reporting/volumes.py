@@ -37,19 +37,6 @@ def plane(volume: np.ndarray, name: str) -> np.ndarray:
     raise MrisynthError(f"The plane {name!r} is unknown, expected one of: {', '.join(PLANES)}.")
 
 
-def sample_grid(volumes: Volumes, path: str | Path, *, title: str, columns: int = 8) -> None:
-    """Draw the first ``columns`` volumes, one a column, in axial, coronal and sagittal slices.
-
-    Args:
-        volumes: uint8 [n, x, y, z]; 0 is drawn black and 255 white, in every figure.
-        path: the PNG.
-        title: words above.
-        columns: most volumes to draw.
-    """
-    rows = {name: [plane(volume, name) for volume in volumes[:columns]] for name in PLANES}
-    _draw_tiles(rows, path, title=title, columns=min(columns, len(volumes)))
-
-
 def real_beside_synthetic(
     real: Volumes, synthetic: Volumes, path: str | Path, *, titles: tuple[str, str], columns: int = 4
 ) -> None:
