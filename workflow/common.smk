@@ -136,11 +136,11 @@ def training_curves(wildcards):
 
 
 def by_size(small, middle, large):
-    """A resource that depends on the size of the model: up to 32, up to 96, above."""
+    """A resource that depends on the size of the model: up to 64, up to 96, above."""
 
     def value(wildcards):
         size = STUDY.models[wildcards.model].size
-        return small if size <= 32 else middle if size <= 96 else large
+        return small if size <= 64 else middle if size <= 96 else large
 
     return value
 

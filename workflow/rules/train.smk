@@ -42,7 +42,7 @@ rule train_chunk:
     resources:
         gpu=1,
         mem=by_size("6GB", "16GB", "48GB"),
-        runtime=by_size("2h", "8h", "16h"),
+        runtime=by_size("8h", "8h", "16h"),
     params:
         recipe=what_is_trained,
         seed=STUDY.seed,
