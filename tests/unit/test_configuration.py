@@ -15,7 +15,7 @@ cohort: {name: simulated}
 models: {wgp_hagan: {family: wgp_hagan}}
 features: {random: {network: random}}
 evaluation: {features: [random]}
-clustering: {features: random}
+clustering: {features: random, feedback: [wgp_hagan]}
 """
 
 

@@ -10,12 +10,12 @@ from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
     settings = dict(snakemake.params.preprocessing)
-    voxel_mm, thresholds = settings.pop("voxel_mm"), Thresholds(**settings.pop("thresholds"))
+    thresholds = Thresholds(**settings.pop("thresholds"))
     table = register_bundle(
         snakemake.params.scans,
         Path(snakemake.input.extraction).parent,
         Path(snakemake.output.table).parent,
-        template=load_template(snakemake.input.brain, mask_path=snakemake.input.mask, voxel_mm=voxel_mm),
+        template=load_template(snakemake.input.brain, mask_path=snakemake.input.mask),
         recipe=RegistrationRecipe(thresholds=thresholds, seed=snakemake.params.seed, **settings),
     )
     write_table(table, snakemake.output.table)
