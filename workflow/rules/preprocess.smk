@@ -70,7 +70,6 @@ rule register_scans:
         preprocessing={
             key: STUDY.config["preprocessing"][key]
             for key in (
-                "voxel_mm",
                 "bias_correction",
                 "transform",
                 "size",
