@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mrisynth.errors import MrisynthError
-from mrisynth.files import read_table
+from mrisynth.files import read_table, write_table
 
 _LOG = logging.getLogger(__name__)
 _LISTED = 20
@@ -51,7 +51,7 @@ def check_excluded_fraction(quality: pd.DataFrame, max_excluded_fraction: float,
     _LOG.info("%s\n%s", counts, "\n".join(lines))
     if len(excluded) == len(quality) or len(excluded) > max_excluded_fraction * len(quality):
         kept = Path(table).with_name("rejected_study.tsv")
-        quality.to_csv(kept, sep="\t", index=False, na_rep="n/a")
+        write_table(quality, kept)
         raise MrisynthError(
             f"{counts}, more than preprocessing.max_excluded_fraction ({max_excluded_fraction:g}) allows. Mend or "
             f"replace the scans, exclude them by hand, or raise that key; all verdicts are in {kept}.\n{listed}"
