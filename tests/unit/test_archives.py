@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import stat
 import tarfile
@@ -9,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mrisynth.archives import unpack_tar, unpack_zip
@@ -115,6 +117,49 @@ def test_limits_on_members_and_bytes(tmp_path: Path) -> None:
     assert bomb.stat().st_size < 20_000
     with pytest.raises(MrisynthError, match="more than 1000000 bytes"):
         unpack_zip(bomb, tmp_path / "out", most_bytes=1_000_000)
+    assert not (tmp_path / "out").exists()
+
+
+def _million(path: Path, members: int = 10**6) -> Path:
+    """Write a gzipped tar of empty files ``0000000`` on, by changing the digits and the checksum of one header."""
+    first = np.frombuffer(tarfile.TarInfo("0000000").tobuf(tarfile.USTAR_FORMAT), np.uint8)
+    powers = 10 ** np.arange(6, -1, -1)
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for start in range(0, members, 50_000):
+            digits = np.arange(start, start + 50_000)[:, None] // powers % 10
+            headers = np.tile(first, (50_000, 1))
+            headers[:, :7] += digits.astype(np.uint8)
+            sums = int(first[148:154].tobytes(), 8) + digits.sum(axis=1)
+            headers[:, 148:154] = (sums[:, None] // 8 ** np.arange(5, -1, -1) % 8 + ord("0")).astype(np.uint8)
+            stream.write(headers.tobytes())
+        stream.write(bytes(1024))
+    return path
+
+
+def test_a_million_members_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    archive = _million(tmp_path / "many.tar.gz")
+    assert archive.stat().st_size < 64 * 2**20
+    with tarfile.open(archive) as tar:
+        assert [tar.next().name for _ in range(3)] == ["0000000", "0000001", "0000002"]
+    with pytest.raises(MrisynthError, match=r"many\.tar\.gz holds more than 100000 members; it was not unpacked"):
+        unpack_tar(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bomb_of_a_tar_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("zeros")
+    info.size = 2**40
+    (tmp_path / "bomb.tar.gz").write_bytes(gzip.compress(info.tobuf() + bytes(2**20)))
+    with pytest.raises(MrisynthError, match="unpacks to more than"):
+        unpack_tar(tmp_path / "bomb.tar.gz", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        archive = _zip(tmp_path / "a.zip", ("a", b"1"), ("a", b"2"))
+    with pytest.raises(MrisynthError, match="twice"):
+        unpack_zip(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -60,11 +60,29 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(503, b"later")
         if mode == "moved":
             return self._answer(302, b"", Location="/page/x")
+        if mode == "redirect":
+            return self._answer(302, b"", Location="/good/x")
+        if mode == "loop":
+            return self._answer(302, b"", Location=self.path)
+        if mode == "disk":
+            return self._answer(302, b"", Location="file:///etc/hostname")
+        if mode == "disguised":
+            return self._answer(200, b"\r\n<!DOCTYPE HTML><title>Please log in</title>")
+        if mode == "unstated":
+            return self._without_length(len(self.server.content) // 2)
         if mode == "page":
             return self._answer(200, b"<html>log in</html>", **{"Content-Type": "text/html; charset=utf-8"})
         if mode == "wrong":
             return self._answer(200, b"x" * len(self.server.content))
         return self._file(mode, asked, before)
+
+    def _without_length(self, keep: int) -> None:
+        """Answer as old servers do: the file is over when the connection is."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.end_headers()
+        self.wfile.write(self.server.content[:keep])
+        self.close_connection = True
 
     def _file(self, mode: str, asked: str | None, before: int) -> None:
         body = self.server.content
@@ -171,6 +189,50 @@ def test_wrong_bytes_are_never_accepted(
     with pytest.raises(MrisynthError, match=words):
         _fetch(replace(source, addresses=(server.address(f"{mode}/x"),)), tmp_path / "thing.bin")
     assert _left(tmp_path) == set()
+
+
+def test_a_redirect_to_the_right_file_is_followed(source: Download, server: _Server, tmp_path: Path) -> None:
+    _fetch(replace(source, addresses=(server.address("redirect/x"),)), tmp_path / "thing.bin")
+    assert [path for path, _ in server.requests] == ["/redirect/x", "/good/x"]
+    assert (tmp_path / "thing.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("mode", "words"), [("loop", "TooManyRedirects"), ("disk", "InvalidSchema")])
+def test_a_redirect_in_a_circle_or_to_this_machine_is_refused(
+    source: Download, server: _Server, tmp_path: Path, mode: str, words: str
+) -> None:
+    unknown = replace(source, addresses=(server.address(f"{mode}/x"),), checksum=None, size_bytes=None)
+    with pytest.raises(MrisynthError, match=words):
+        _fetch(unknown, tmp_path / "thing.bin")
+    assert _left(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("file_name", "mode", "words"),
+    [
+        ("thing.bin", "disguised", "it is a web page"),
+        ("IXI.xls", "wrong", r"it does not start like a \.xls file"),
+        ("release.zip", "good", r"it does not start like a \.zip file"),
+    ],
+)
+def test_without_a_checksum_a_file_must_at_least_be_of_its_kind(
+    source: Download, server: _Server, tmp_path: Path, file_name: str, mode: str, words: str
+) -> None:
+    unknown = replace(source, file_name=file_name, addresses=(server.address(f"{mode}/x"),), checksum=None)
+    with pytest.raises(MrisynthError, match=words):
+        _fetch(replace(unknown, size_bytes=None), tmp_path / file_name)
+    assert _left(tmp_path) == set()  # nothing was recorded as the checksum either
+
+
+def test_a_cut_that_no_length_shows_is_never_accepted(source: Download, server: _Server, tmp_path: Path) -> None:
+    address = server.address("unstated/x")
+    with pytest.raises(MrisynthError, match="does not say how long the file is"):
+        _fetch(replace(source, addresses=(address,), checksum=None, size_bytes=None), tmp_path / "thing.bin")
+    for known in ({"checksum": None}, {"size_bytes": None}):
+        with pytest.raises(MrisynthError, match=r"bytes|checksum"):
+            _fetch(replace(source, addresses=(address,), **known), tmp_path / "thing.bin")
+    assert not (tmp_path / "thing.bin").exists()
+    assert not (tmp_path / "checksums.tsv").exists()
 
 
 def test_wrong_size_is_refused_before_the_bytes(source: Download, server: _Server, tmp_path: Path) -> None:
@@ -331,6 +393,10 @@ def test_committed_downloads_are_complete(repository: Path) -> None:
     for entry in datasets.values():
         assert entry.licence
         assert entry.citation
+        assert len(entry.addresses) > 1
+        assert entry.checksum or entry.addresses[0].startswith(
+            "https://"
+        )  # nothing else says that the bytes are theirs
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,23 @@ def unpack_zip(
         raise _broken(archive, folder, error) from error
 
 
+def unpack_zip_member(archive: Path, name: str, path: Path, *, most_bytes: int = MOST_BYTES) -> None:
+    """Unpack one file of a zip file to ``path``; the rules are those of :func:`unpack_tar`, the others stay packed.
+
+    Raises:
+        MrisynthError: the archive is missing or broken, or does not hold ``name`` exactly once as a plain file.
+    """
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            entries = [entry for entry in zipped.infolist() if entry.filename == name]
+            if len(entries) != 1:
+                raise MrisynthError(f"{archive} holds {name!r} {len(entries)} times; expected it once.")
+            member = _Member(path.name, entries[0].file_size, _zip_kind(entries[0]), _zip_opener(zipped, entries[0]))
+            _unpack([member], archive, path.parent, most_members=1, most_bytes=most_bytes)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError) as error:
+        raise _broken(archive, path.parent, error) from error
+
+
 def _unpack(
     members: Iterable[_Member], archive: Path, folder: Path, *, most_members: int, most_bytes: int
 ) -> list[Path]:

@@ -8,6 +8,14 @@ import hashlib
 from pathlib import Path
 
 RECORD = "checksums.tsv"
+_STARTS = {  # file name ends with: (position, bytes that stand there)
+    ".xls": (0, b"\xd0\xcf\x11\xe0"),
+    ".zip": (0, b"PK"),
+    ".gz": (0, b"\x1f\x8b"),
+    ".tgz": (0, b"\x1f\x8b"),
+    ".tar": (257, b"ustar"),
+}
+_WEB_PAGES = (b"<!doctype html", b"<html", b"<?xml")
 
 
 def problem_of(path: Path, *, size_bytes: int | None, checksum: str | None, known_as: Path) -> str | None:
@@ -30,6 +38,23 @@ def problem_of(path: Path, *, size_bytes: int | None, checksum: str | None, know
         return None
     where = "" if checksum else f" (of the first download; its line in {known_as.parent / RECORD} may be removed)"
     return f"checksum {found}, expected {expected}{where}"
+
+
+def wrong_kind(path: Path, *, file_name: str) -> str | None:
+    """Say that a file is a web page, or does not start as its name says, or return None.
+
+    A server that answers with its log-in page and calls it a file is caught by this where no checksum is published.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGES) and not file_name.endswith(
+        (".html", ".xml")
+    ):
+        return "it is a web page, not the file"
+    for suffix, (position, expected) in _STARTS.items():
+        if file_name.endswith(suffix) and start[position : position + len(expected)] != expected:
+            return f"it does not start like a {suffix} file"
+    return None
 
 
 def recorded_checksum(known_as: Path) -> str | None:

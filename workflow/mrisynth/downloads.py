@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
 from mrisynth.archives import unpack_tar, unpack_zip
-from mrisynth.checksums import problem_of, record_checksum
+from mrisynth.checksums import problem_of, record_checksum, wrong_kind
+from mrisynth.download_table import Download, read_datasets
 from mrisynth.errors import MrisynthError
-from mrisynth.files import MISSING, read_json, write_json
+from mrisynth.files import read_json, write_json
 from mrisynth.progress import Progress
 
 __all__ = ["Download", "fetch", "fetch_dataset", "read_datasets", "unpack_tar", "unpack_zip"]
@@ -28,52 +27,12 @@ _UNPACK = {".tar": unpack_tar, ".tar.gz": unpack_tar, ".tgz": unpack_tar, ".zip"
 _TIMEOUT_S = (30, 60)  # to connect, to wait for the next bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Download:
-    """One file that can be downloaded.
-
-    Attributes:
-        addresses: http or https addresses of the same bytes, tried in this order.
-        size_bytes: exact size; None where nobody published it.
-        checksum: ``md5:...`` or ``sha256:...``; None where nobody published it, the one of the first download is then
-            recorded in ``checksums.tsv`` beside the file and later downloads must equal it.
-    """
-
-    name: str
-    file_name: str
-    addresses: tuple[str, ...]
-    size_bytes: int | None = None
-    checksum: str | None = None
-    licence: str = MISSING
-    citation: str = MISSING
-
-
 class _FailedError(Exception):
     """One try failed; ``again`` tells whether the same address deserves another."""
 
     def __init__(self, message: str, *, again: bool) -> None:
         super().__init__(message)
         self.again = again
-
-
-def read_datasets(table: Path) -> dict[str, Download]:
-    """Read ``resources/datasets.tsv``: name, file_name, address (several allowed), bytes, checksum, licence, citation.
-
-    Raises:
-        MrisynthError: the file or a column is missing, or a row has no usable address, size or checksum.
-    """
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    except OSError as error:
-        raise MrisynthError(f"{table}, the table of downloads, cannot be read ({error.strerror}).") from error
-    downloads = {}
-    for line, row in enumerate(rows, start=2):
-        try:
-            downloads[row["name"]] = _download(row)
-        except (KeyError, ValueError, AttributeError) as error:
-            raise MrisynthError(f"line {line} of {table} is no download: {error}.") from error
-    return downloads
 
 
 def fetch(source: Download, target: Path, *, backoff_s: float = 2.0) -> None:
@@ -149,28 +108,6 @@ def fetch_dataset(name: str, *, table: Path, target: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _download(row: dict[str, str]) -> Download:
-    addresses = tuple(row["address"].split())
-    if not addresses or not all(address.startswith(("http://", "https://")) for address in addresses):
-        raise ValueError(f"address {row['address']!r} should be http or https addresses separated by spaces")
-    checksum = None if row["checksum"] == MISSING else row["checksum"]
-    if checksum:
-        kind, _, digits = checksum.partition(":")
-        if kind not in ("md5", "sha256") or len(digits) != {"md5": 32, "sha256": 64}[kind]:
-            raise ValueError(f"checksum {checksum!r} should be md5: or sha256: and the digits, or {MISSING}")
-    if Path(row["file_name"]).name != row["file_name"]:
-        raise ValueError(f"file_name {row['file_name']!r} should be a plain name")
-    return Download(
-        name=row["name"],
-        file_name=row["file_name"],
-        addresses=addresses,
-        size_bytes=None if row["bytes"] == MISSING else int(row["bytes"]),
-        checksum=checksum,
-        licence=row["licence"],
-        citation=row["citation"],
-    )
-
-
 def _transfer(source: Download, address: str, part: Path) -> bool:
     """Bring ``part`` to the full length, from where it stopped if the server still has the same file.
 
@@ -194,6 +131,10 @@ def _transfer(source: Download, address: str, part: Path) -> bool:
                 raise _FailedError("the server resumed at another place than asked; starting anew", again=True)
             left = answer.headers.get("Content-Length")
             expected = start + int(left) if left else source.size_bytes
+            if expected is None and not source.checksum and answer.headers.get("Transfer-Encoding") != "chunked":
+                raise _FailedError(
+                    "the server does not say how long the file is, so a cut would go unseen", again=False
+                )
             _check_length(source, expected, start, part)
             validator = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
             write_json({"address": address, "validator": validator}, notes)
@@ -278,7 +219,10 @@ def _accept(source: Download, address: str, part: Path, target: Path, *, resumed
 
 
 def _problem(source: Download, path: Path, target: Path) -> str | None:
-    return problem_of(path, size_bytes=source.size_bytes, checksum=source.checksum, known_as=target)
+    problem = problem_of(path, size_bytes=source.size_bytes, checksum=source.checksum, known_as=target)
+    if problem or source.checksum is None:
+        return wrong_kind(path, file_name=source.file_name) or problem
+    return None
 
 
 def _record(source: Download, path: Path, target: Path, address: str) -> None:
