@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint bench
 
 setup: $(READY)
 
@@ -30,3 +30,7 @@ lint: $(READY)
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+
+# Every claim about speed and accuracy, measured side by side; the real scans are found through MRISYNTH_REAL_DATA.
+bench: $(READY)
+	for script in benchmarks/[a-z]*.py; do [ "$$script" = benchmarks/measure.py ] || python "$$script" || exit 1; done

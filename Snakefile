@@ -20,7 +20,7 @@ report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
-    bundle="[0-9]+",
+    bundle="b[01]*",
     shard="[0-9]+",
     chunk="[0-9]+",
     round="[0-9]+",
@@ -31,7 +31,9 @@ wildcard_constraints:
 
 
 include: "workflow/rules/acquire.smk"
+include: "workflow/rules/convert.smk"
 include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/quality.smk"
 include: "workflow/rules/pyramid.smk"
 include: "workflow/rules/conditions.smk"
 include: "workflow/rules/train.smk"
@@ -46,6 +48,7 @@ rule all:
     default_target: True
     input:
         "<results>/metrics.tsv",
+        "<results>/quality/index.html",
         "<results>/report/index.html",
     localrule: True
 
@@ -53,11 +56,13 @@ rule all:
 rule preprocessed:
     input:
         "<results>/quality/scans.tsv",
+        "<results>/quality/index.html",
         "<results>/pyramid/index.tsv",
     localrule: True
 
 
 rule report:
     input:
+        "<results>/quality/index.html",
         "<results>/report/index.html",
     localrule: True

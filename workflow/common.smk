@@ -25,21 +25,34 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 
-def raw_folder_of_bundle(bundle):
-    """The folder that one job makes for a bundle of simulated heads, [] where heads are files already."""
-    if STUDY.config["cohort"]["name"] == "simulated":
-        return [f"<results>/cohort/simulated/bundle-{bundle}"]
-    return []
+EXTRACTION = STUDY.config["preprocessing"]["brain_extraction"]
+
+
+def raw_folders_of_bundle(bundle):
+    """The folders that jobs make for a bundle: simulated heads, DICOM series converted, zip files unpacked."""
+    scans = STUDY.bundles.get(bundle, [])
+    made = {
+        "simulated": STUDY.config["cohort"]["name"] == "simulated",
+        "nifti": any(scan.dicom for scan in scans),
+        "unpacked": any(scan.archive for scan in scans),
+    }
+    return [
+        f"<results>/cohort/{name}/bundle-{bundle}"
+        for name, is_made in made.items()
+        if is_made
+    ]
 
 
 def raw_scans(scans, bundles):
-    """What must exist before scans can be read: their files, the download that holds them, or simulated folders."""
+    """What must exist before scans can be read: their files, the download that holds them, or folders that jobs make."""
     cohort = STUDY.config["cohort"]
-    if cohort["name"] == "simulated":
-        return [folder for bundle in bundles for folder in raw_folder_of_bundle(bundle)]
     if cohort["name"] == "ixi" and cohort["folder"] is None:
         return ["resources/ixi/T1"]
-    return [str(scan.path) for scan in scans if scan.path.exists()]
+    folders = [folder for bundle in bundles for folder in raw_folders_of_bundle(bundle)]
+    if cohort["name"] == "simulated":
+        return folders
+    files = [scan for scan in scans if not scan.dicom and not scan.archive]
+    return [*folders, *(str(scan.path) for scan in files if scan.path.exists())]
 
 
 def raw_scans_of_bundle(wildcards):
@@ -52,32 +65,61 @@ def scan_paths_of_bundle(wildcards):
     return {scan.scan: str(scan.path) for scan in STUDY.bundles[wildcards.bundle]}
 
 
+def dicom_of_bundle(wildcards):
+    """The DICOM series of a bundle as {scan: folder}."""
+    scans = STUDY.bundles.get(wildcards.bundle, [])
+    return {scan.scan: str(scan.dicom) for scan in scans if scan.dicom}
+
+
+def archives_of_bundle(wildcards):
+    """The zip files of a bundle as {scan: file}."""
+    scans = STUDY.bundles.get(wildcards.bundle, [])
+    return {scan.scan: str(scan.archive) for scan in scans if scan.archive}
+
+
 def demographics(wildcards):
-    """The table of participants that comes with the cohort, if it is a file."""
+    """The tables of participants, scans and sessions that come with the cohort, as far as they are files."""
     cohort = STUDY.config["cohort"]
     match cohort["name"]:
         case "ixi":
             return cohort["demographics"] or "resources/ixi/IXI.xls"
         case "bids":
-            table = Path(cohort["folder"]) / "participants.tsv"
-            return str(table) if table.exists() else []
+            folder = Path(cohort["folder"])
+            tables = [folder / "participants.tsv", folder / "participants.json"]
+            tables += sorted(folder.glob("sub-*/sub-*_sessions.tsv"))
+            return [str(table) for table in tables if table.exists()]
+        case "adni":
+            return [
+                table
+                for table in (cohort["demographics"], cohort["adni"]["adnimerge"])
+                if table
+            ]
+        case "ukbiobank":
+            return cohort["demographics"] or []
         case _:
             return []
 
 
+def extracts_by(method):
+    """Whether brains are extracted by this method."""
+    return EXTRACTION["method"] == method and not EXTRACTION["already_extracted"]
+
+
 def extraction_weights(wildcards):
     """The HD-BET weights when brain extraction needs them."""
-    extraction = STUDY.config["preprocessing"]["brain_extraction"]
-    return (
-        (extraction["weights"] or HD_BET_WEIGHTS)
-        if extraction["method"] == "hd_bet"
-        else []
-    )
+    return (EXTRACTION["weights"] or HD_BET_WEIGHTS) if extracts_by("hd_bet") else []
+
+
+def extraction_head_template(wildcards):
+    """The head whose mask `atlas` carries over: a file, or the folder of the downloaded template."""
+    if not extracts_by("atlas"):
+        return []
+    return EXTRACTION["head_template"] or DOWNLOADED_TEMPLATE
 
 
 def extraction_gpus(wildcards):
     """One GPU for HD-BET; the other methods run on a CPU."""
-    return int(STUDY.config["preprocessing"]["brain_extraction"]["method"] == "hd_bet")
+    return int(extracts_by("hd_bet"))
 
 
 def template_path(wildcards):

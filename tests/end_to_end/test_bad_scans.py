@@ -87,7 +87,10 @@ def test_too_many_bad_scans_stop_the_study_and_lose_nothing(run_snakemake, clean
     )
     assert "sub-truncated: truncated" in stopped.stderr
     assert [sha256_of(brain) for brain in brains] == before
-    assert (clean_clone / "studies/bad/quality/rejected_study.tsv").exists()
+    quality = clean_clone / "studies/bad/quality"
+    assert not (quality / "scans.tsv").exists()
+    assert len(read_table(quality / "verdicts.tsv")) == 7
+    assert "sub-truncated" in (quality / "index.html").read_text()
 
 
 def test_a_condition_with_one_class_is_refused_by_name(run_snakemake, clean_clone, words, bids):

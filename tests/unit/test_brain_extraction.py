@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import sha256_of
@@ -89,3 +90,38 @@ def test_hd_bet_weights_may_lie_one_folder_deeper(tmp_path: Path):
     assert make_extractor("hd_bet", weights=tmp_path / "hd_bet").identity["weights"] == sha256_of(
         release / "fold_all" / "checkpoint_final.pth"
     )
+
+
+def weights_folder(folder: Path, checkpoint: object) -> Path:
+    (folder / "fold_all").mkdir(parents=True)
+    for name in ("plans.json", "dataset.json"):
+        (folder / name).write_text("{}")
+    torch.save(checkpoint, folder / "fold_all" / "checkpoint_final.pth")
+    return folder
+
+
+def test_hd_bet_files_that_are_no_json_are_named(tmp_path: Path):
+    weights = weights_folder(tmp_path / "release", {})
+    (weights / "plans.json").write_text("<html>")
+    with pytest.raises(MrisynthError, match=r"plans\.json is no JSON"):
+        make_extractor("hd_bet", weights=weights)
+
+
+class Hostile:
+    """Plants a file when it is unpickled."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.canary,)
+
+
+def test_hd_bet_checkpoint_that_would_run_code_is_refused(brain: Path, tmp_path: Path):
+    canary = tmp_path / "canary"
+    weights = weights_folder(tmp_path / "release", {"network_weights": {}, "logging": Hostile(canary)})
+    with pytest.raises(MrisynthError, match=r"checkpoint_final\.pth holds \S+ beside weights.*nothing of it was run"):
+        make_extractor("hd_bet", weights=weights).extract({"a": brain}, tmp_path)
+    assert not canary.exists()
+    torch.load(weights / "fold_all" / "checkpoint_final.pth", weights_only=False)
+    assert canary.exists()  # as nnU-Net alone would have read it

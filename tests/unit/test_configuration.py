@@ -53,7 +53,7 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
         ({"sead": 3}, r"config/mine\.yaml: unknown key sead; did you mean seed"),
         ({"seed": "a"}, r"seed is 'a' \(text\); expected an integer"),
         ({"cohort": {}}, r"the key cohort\.name is missing"),
-        ({"cohort__name": "adni"}, r"cohort\.name is 'adni'; expected one of ixi, bids, simulated"),
+        ({"cohort__name": "oasis"}, r"cohort\.name is 'oasis'; expected one of ixi, bids, simulated, adni, ukbiobank"),
         ({"folder": "../elsewhere"}, r"folder is '\.\./elsewhere', which does not match"),
         ({"models__wgp_hagan__size": 33}, r"models\.wgp_hagan\.size is 33; expected a multiple of 32"),
         (
@@ -143,8 +143,11 @@ def test_models_of_a_clusters_condition_read_the_table_of_their_round():
 
 
 def test_simulated_paths_and_bundles_agree():
-    mine = read(cohort={"name": "simulated", "participants": 5}, preprocessing={"scans_per_bundle": 2})
-    assert [len(bundle) for bundle in mine.bundles.values()] == [2, 2, 1]
+    mine = read(cohort={"name": "simulated", "participants": 5}, preprocessing={"scans_per_job": 2})
+    assert sorted(scan.scan for bundle in mine.bundles.values() for scan in bundle) == [
+        scan.scan for scan in mine.scans
+    ]
+    assert len(mine.scans) == 5 and len(mine.bundles) > 2
     for name, bundle in mine.bundles.items():
         assert {scan.path.parent.name for scan in bundle} == {f"bundle-{name}"}
 

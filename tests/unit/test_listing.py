@@ -86,7 +86,6 @@ def test_committed_tables_list_581_and_144_scans(repository: Path) -> None:
         (lambda folder: listing.list_ixi(None, names=None), ("cohort.folder", "cohort.scan_names")),
         (lambda folder: listing.list_ixi(None, names=folder / "no.tsv"), ("cohort.scan_names", "no.tsv")),
         (lambda folder: listing.list_simulated(0), ("cohort.participants is 0",)),
-        (lambda folder: listing.bundles([], scans_per_bundle=0), ("scans_per_bundle is 0",)),
         (
             lambda folder: listing.list_ixi(_touch(folder, "sub-01.nii", "sub-01_T1w.nii.gz"), names=None),
             ("sub-01.nii", "sub-01_T1w.nii.gz", "more than once"),
@@ -126,13 +125,6 @@ def test_bids_sessions_and_runs(tmp_path: Path) -> None:
 def test_simulated_names_do_not_depend_on_the_count() -> None:
     assert [scan.scan for scan in listing.list_simulated(3)] == ["sub-0001", "sub-0002", "sub-0003"]
     assert listing.list_simulated(40)[:3] == listing.list_simulated(3)
-
-
-def test_bundles_cover_every_scan_once_in_order() -> None:
-    scans = listing.list_simulated(23)
-    parts = listing.bundles(reversed(scans), scans_per_bundle=10)
-    assert list(parts) == ["000", "001", "002"]
-    assert [scan for part in parts.values() for scan in part] == scans
 
 
 def test_site_comes_from_file_and_scan_names_of_ixi_alone() -> None:

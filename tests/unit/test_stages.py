@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,15 +15,21 @@ import pytest
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import write_json
-from mrisynth.imaging import brain_extraction, stages
+from mrisynth.imaging import brain_extraction
+from mrisynth.imaging.extraction_stage import extract_bundle
 from mrisynth.imaging.grid import grid_affine
+from mrisynth.imaging.limits import judge, limits_of_study
 from mrisynth.imaging.quality import measure_extraction
-from mrisynth.imaging.stages import ExtractionRecipe, RegistrationRecipe, extract_bundle, register_bundle
+from mrisynth.imaging.recipes import ExtractionRecipe, RegistrationRecipe
+from mrisynth.imaging.registration_stage import register_bundle
 from mrisynth.imaging.template import Template, load_template
+from mrisynth.imaging.volume import write_volume
 
 VOXEL_MM = 5.0
-EXTRACTION = ExtractionRecipe(method="none", voxel_mm=VOXEL_MM)
-REGISTRATION = RegistrationRecipe(size=32, seed=11, bias_correction=False)
+EXTRACTION = ExtractionRecipe(already_extracted=True, voxel_mm=VOXEL_MM)
+SETTINGS = {"already_extracted": True, "voxel_mm": VOXEL_MM, "size": 32, "seed": 11}
+REGISTRATION = RegistrationRecipe(**SETTINGS, bias_correction=False)
+LIMITS = limits_of_study(pd.DataFrame(), configured={}, learn=False, transform="affine")
 
 
 @pytest.fixture(scope="module")
@@ -95,26 +103,26 @@ def test_bad_scans_become_rows_through_both_stages(scans: dict[str, Path], templ
         assert str(scans[row.scan]) in row.message and "\n" not in row.message
 
     quality = register_bundle(
-        [*scans, "never-extracted"],
+        scans | {"never-extracted": scans["good"]},
         tmp_path / "ex",
         tmp_path / "pp",
         template=template,
         recipe=REGISTRATION,
-        exclusions={"also-good": "moved during the scan"},
     )
-    expected = REASONS | {"also-good": "by_hand", "never-extracted": "missing"}
+    expected = REASONS | {"never-extracted": "missing"}
     assert dict(zip(quality["scan"], quality["reason"], strict=True)) == expected
     for scan, reason in expected.items():
         record = json.loads((tmp_path / "pp" / scan / "quality.json").read_text())
         assert record["reason"] == reason
-        assert record["status"] == ("excluded" if reason else "passed")
-    assert quality.set_index("scan").loc["also-good", "message"].endswith("moved during the scan")
+        assert record["status"] == ("excluded" if reason else "measured")
 
 
 def test_a_good_scan_lands_on_the_cube(scans: dict[str, Path], template: Template, tmp_path: Path):
     extract_bundle({"good": scans["good"]}, tmp_path / "ex", recipe=EXTRACTION)
-    row = register_bundle(["good"], tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION).iloc[0]
-    assert row["status"] == "passed"
+    good = {"good": scans["good"]}
+    row = register_bundle(good, tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION).iloc[0]
+    assert row["status"] == "measured" and judge(row, LIMITS) == ("", "")
+    assert row["rotation_deg"] == pytest.approx(6.0, abs=1.5)
     assert row["overlap"] > 0.95 and row["correlation"] > 0.9
     assert row["volume_ratio"] == pytest.approx(0.92**3, rel=0.05)
     folder = tmp_path / "pp" / "good"
@@ -129,11 +137,20 @@ def test_a_good_scan_lands_on_the_cube(scans: dict[str, Path], template: Templat
     assert (folder / "template_to_scan.mat").is_file()
 
 
+def test_a_deformation_is_watched_for_folds(scans: dict[str, Path], template: Template, tmp_path: Path):
+    good = {"good": scans["good"]}
+    extract_bundle(good, tmp_path / "ex", recipe=EXTRACTION)
+    recipe = RegistrationRecipe(**SETTINGS, bias_correction=False, transform="greedy")
+    row = register_bundle(good, tmp_path / "ex", tmp_path / "pp", template=template, recipe=recipe).iloc[0]
+    assert row["status"] == "measured" and row["folds"] == 0.0 and row["overlap"] > 0.95
+    assert (tmp_path / "pp" / "good" / "template_to_scan_warp.nii.gz").is_file()
+
+
 def test_both_stages_repeat_bit_for_bit(scans: dict[str, Path], template: Template, tmp_path: Path):
-    recipe = RegistrationRecipe(size=32, seed=11, bias_correction=True)
+    recipe, good = RegistrationRecipe(**SETTINGS, bias_correction=True), {"good": scans["good"]}
     for run in ("1", "2"):
-        extract_bundle({"good": scans["good"]}, tmp_path / run / "ex", recipe=EXTRACTION)
-        register_bundle(["good"], tmp_path / run / "ex", tmp_path / run / "pp", template=template, recipe=recipe)
+        extract_bundle(good, tmp_path / run / "ex", recipe=EXTRACTION)
+        register_bundle(good, tmp_path / run / "ex", tmp_path / run / "pp", template=template, recipe=recipe)
     for name in ("T1w_brain.nii.gz", "brain_mask.nii.gz", "template_to_scan.mat", "quality.png"):
         one, two = (tmp_path / run / "pp" / "good" / name for run in ("1", "2"))
         assert one.read_bytes() == two.read_bytes(), name
@@ -143,9 +160,7 @@ def test_done_scans_are_left_alone(scans: dict[str, Path], template: Template, t
     def both() -> tuple[pd.DataFrame, pd.DataFrame]:
         chosen = {name: scans[name] for name in ("good", "nan", "zero")}
         found = extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION)
-        return found, register_bundle(
-            list(chosen), tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION
-        )
+        return found, register_bundle(chosen, tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION)
 
     first = both()
     before = changes(tmp_path / "ex") | changes(tmp_path / "pp")
@@ -164,7 +179,7 @@ def test_what_changed_is_done_again(change: str, scans: dict[str, Path], brain: 
     if change == "bytes":
         nib.save(nib.Nifti1Image(np.asarray(brain.dataobj) * 2, brain.affine), scans["good"])
     elif change == "recipe":
-        recipe = ExtractionRecipe(method="none", voxel_mm=4.0)
+        recipe = ExtractionRecipe(already_extracted=True, voxel_mm=4.0)
     elif change == "output":
         (tmp_path / "ex" / "good" / "mask.nii.gz").unlink()
     else:
@@ -179,9 +194,20 @@ def test_a_scan_that_comes_back_is_taken(scans: dict[str, Path], tmp_path: Path)
     scans["good"].unlink()
     chosen = {"good": scans["good"]}
     assert extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION).iloc[0]["reason"] == "missing"
-    assert not (tmp_path / "ex" / "good" / "T1w.nii.gz").exists()
+    assert not (tmp_path / "ex" / "good" / "mask.nii.gz").exists()
     scans["good"].write_bytes(kept)
-    assert extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION).iloc[0]["status"] == "passed"
+    assert extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION).iloc[0]["status"] == "measured"
+
+
+def test_intermediates_are_kept_only_when_asked_for(scans: dict[str, Path], template: Template, tmp_path: Path):
+    good = {"good": scans["good"]}
+    for keep in (False, True):
+        extract_bundle(good, tmp_path / "ex", recipe=EXTRACTION, keep_intermediate=keep)
+        register_bundle(
+            good, tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION, keep_intermediate=keep
+        )
+        assert (tmp_path / "ex" / "good" / "T1w.nii.gz").exists() == keep
+        assert (tmp_path / "pp" / "good" / "T1w_corrected.nii.gz").exists() == keep
 
 
 class Killed(BaseException):
@@ -213,7 +239,7 @@ def test_a_stopped_bundle_keeps_what_was_done(
     done = changes(tmp_path / "ex" / "good")
     assert not (tmp_path / "ex" / "also-good" / "extraction.json").exists()
     table = extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION)
-    assert list(table["status"]) == ["passed", "passed"]
+    assert list(table["status"]) == ["measured", "measured"]
     assert changes(tmp_path / "ex" / "good") == done
 
 
@@ -229,15 +255,35 @@ def test_an_unexpected_error_excludes_its_scan_and_is_tried_again(
     assert list(extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION)["reason"]) == ["", ""]
 
 
-def plant(
-    folder: Path, scan: str, image: nib.Nifti1Image, mask: np.ndarray, *, measures: dict[str, float] | None = None
-) -> None:
-    """An extraction result that says it passed, whatever it holds."""
-    stages.write_volume(image, folder / scan / "T1w.nii.gz")
-    mask_image = nib.Nifti1Image(mask.astype(np.uint8), image.affine)
-    stages.write_volume(mask_image, folder / scan / "mask.nii.gz", dtype="uint8")
-    record = {"scan": scan, "status": "passed", "reason": "", "message": "", "cpu_seconds": {}, "fingerprint": scan}
-    write_json(record | {"measures": measures or {}}, folder / scan / "extraction.json")
+def test_a_crash_loses_one_scan(scans: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    chosen = {name: scans[name] for name in ("also-good", "good", "nan")}
+    real = brain_extraction._AlreadyExtracted.mask
+
+    def mask(self, head: nib.Nifti1Image, path: Path) -> np.ndarray:
+        if path.parent.name == "good":
+            os.abort()
+        return real(self, head, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(brain_extraction._AlreadyExtracted, "mask", mask)
+        faulthandler.disable()
+        table = extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION)
+        faulthandler.enable()
+    assert list(table["reason"]) == ["", "crashed", "not_finite"]
+    assert "SIGABRT" in table.iloc[1]["message"]
+    assert json.loads((tmp_path / "ex" / "good" / "extraction.json").read_text())["reason"] == "crashed"
+    assert list(extract_bundle(chosen, tmp_path / "ex", recipe=EXTRACTION)["reason"]) == ["", "", "not_finite"]
+
+
+def planted(folder: Path, scan: str, image: nib.Nifti1Image, mask: np.ndarray) -> Path:
+    """The image of a scan, and an extraction that found this mask in it."""
+    path = folder / f"{scan}.nii.gz"
+    write_volume(image, path)
+    write_volume(nib.Nifti1Image(mask.astype(np.uint8), image.affine), folder / scan / "mask.nii.gz", dtype="uint8")
+    record = {"scan": scan, "status": "measured", "reason": "", "message": "", "cpu_seconds": {}, "fingerprint": scan}
+    measures = measure_extraction(mask, voxel_mm=float(nib.affines.voxel_sizes(image.affine)[0]))
+    write_json(record | {"measures": measures}, folder / scan / "extraction.json")
+    return path
 
 
 def test_planted_failures_are_caught(brain: nib.Nifti1Image, template: Template, tmp_path: Path):
@@ -246,40 +292,38 @@ def test_planted_failures_are_caught(brain: nib.Nifti1Image, template: Template,
     axes = np.indices(mask.shape)
     half = mask & (axes[0] < np.median(np.argwhere(mask)[:, 0]))
     no_top = mask & (axes[2] < np.percentile(np.argwhere(mask)[:, 2], 75))
-    planted = {
+    failures = {
         "good": (data, mask),
         "upside-down": (data[:, :, ::-1], mask[:, :, ::-1]),
         "back-to-front": (data[:, ::-1], mask[:, ::-1]),
         "rolled-over": (data[:, ::-1, ::-1], mask[:, ::-1, ::-1]),
         "half": (data, half),
         "no-top": (data, no_top),
+        "small": (data, shrunk(mask, 0.6)),
     }
-    for scan, (volume, where) in planted.items():
-        image = nib.Nifti1Image(np.ascontiguousarray(volume), brain.affine)
-        plant(tmp_path / "ex", scan, image, np.ascontiguousarray(where))
-    table = register_bundle(
-        list(planted), tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION
-    ).set_index("scan")
-    assert table.loc["good", "status"] == "passed"
-    for scan in [*planted][1:]:
-        assert table.loc[scan, "status"] == "excluded", (scan, table.loc[scan].to_dict())
-        assert table.loc[scan, "reason"] in ("overlap", "correlation")
+    recipe = RegistrationRecipe(**SETTINGS | {"voxel_mm": VOXEL_MM * 0.92}, bias_correction=False)
+    paths = {
+        scan: planted(tmp_path / "ex", scan, nib.Nifti1Image(volume.copy(), brain.affine), where.copy())
+        for scan, (volume, where) in failures.items()
+    }
+    table = register_bundle(paths, tmp_path / "ex", tmp_path / "pp", template=template, recipe=recipe)
+    verdicts = {row["scan"]: judge(row, LIMITS) for row in table.to_dict("records")}
+    assert verdicts.pop("good") == ("", "")
+    assert all(reason for reason, _ in verdicts.values()), verdicts
+    assert verdicts["small"][0] == "brain_ml"
+    for scan in ("upside-down", "back-to-front", "rolled-over"):
+        assert verdicts[scan][0] == "orientation_margin", (scan, verdicts[scan])
         assert (tmp_path / "pp" / scan / "quality.png").is_file()  # kept, to be looked at
 
 
-def test_a_mask_of_a_third_of_the_brain_is_caught(brain: nib.Nifti1Image, template: Template, tmp_path: Path):
-    mask = np.asarray(brain.dataobj) > 0
+def shrunk(mask: np.ndarray, scale: float) -> np.ndarray:
+    """The same shape about its centre, each edge times ``scale``."""
     centre = np.argwhere(mask).mean(axis=0)
-    source = np.rint((np.moveaxis(np.indices(mask.shape), 0, -1) - centre) / 0.67 + centre).astype(int)
+    source = np.rint((np.moveaxis(np.indices(mask.shape), 0, -1) - centre) / scale + centre).astype(int)
     inside = ((source >= 0) & (source < mask.shape)).all(axis=-1)
     small = np.zeros_like(mask)
     small[inside] = mask[tuple(source[inside].T)]
-    assert small.sum() == pytest.approx(0.3 * mask.sum(), rel=0.05)
-    measures = measure_extraction(small, voxel_mm=VOXEL_MM * 0.92)
-    assert stages.judge_extraction(measures, EXTRACTION.thresholds).reason == "brain_volume"
-    plant(tmp_path / "ex", "small", brain, small)
-    table = register_bundle(["small"], tmp_path / "ex", tmp_path / "pp", template=template, recipe=REGISTRATION)
-    assert table.iloc[0]["reason"] in ("correlation", "volume_ratio")
+    return small
 
 
 def test_a_recipe_that_cannot_work_is_one_sentence(scans: dict[str, Path], tmp_path: Path):

@@ -99,30 +99,80 @@ def test_simulated_participants_keep_their_truth() -> None:
     assert set(participants["diagnosis"]) == {"control"}
 
 
-@pytest.mark.parametrize("case", range(100))
-def test_no_participant_is_in_two_splits_and_more_scans_move_nobody(case: int) -> None:
-    generator = np.random.default_rng(case)
+def _random_table(generator: np.random.Generator) -> tuple[list[ScanFile], pd.DataFrame, pd.DataFrame | None]:
+    """Some persons with one to three visits of one to three scans; some rows lack their person, some their scan."""
+    people = [f"sub-{n:03d}" for n in generator.choice(500, size=int(generator.integers(5, 25)), replace=False)]
     files = [
-        ScanFile(f"sub-{person:03d}-ses-{visit}", f"sub-{person:03d}", None)
-        for person in generator.choice(500, size=int(generator.integers(5, 40)), replace=False)
+        ScanFile(f"{person}-ses-{visit}-run-{run}", person, None)
+        for person in people
         for visit in range(int(generator.integers(1, 4)))
+        for run in range(int(generator.integers(1, 4)))
     ]
-    rows = generator.choice(500, size=200, replace=False)
-    known = pd.DataFrame({"participant_id": [f"sub-{n:03d}" for n in rows], "age": generator.uniform(18, 90, 200)})
-    settings = {"source": "ixi", "seed": case, "fractions": {"test": 0.3, "validation": 0.2}}
-    try:
-        participants, scans = build_cohort(files, known, **settings)
-        few, few_scans = build_cohort(files[: len(files) // 2 + 1], known, **settings)
-    except MrisynthError as error:
-        assert "train split" in str(error)  # a handful of participants can all fall elsewhere
-        return
-    assert (scans.groupby("participant_id")["split"].nunique() == 1).all()
-    assert participants["participant_id"].is_unique
-    assert set(participants["participant_id"]) == {file.participant_id for file in files}
-    assert len(scans) == len(files)
-    before, after = (table.set_index("participant_id")["split"] for table in (few, participants))
-    assert (after[before.index] == before).all()
-    assert set(few_scans["scan"]) <= set(scans["scan"])
+    rows = [*generator.permutation(people)[1:], *(f"sub-{n}" for n in range(500, 510))]
+    known = pd.DataFrame({"participant_id": rows, "age": generator.uniform(18, 90, len(rows))})
+    named = [file.scan for file in files if generator.random() < 0.8]
+    ages = generator.uniform(18, 90, len(named))
+    values = pd.DataFrame({"scan": named, "age": ages, "diagnosis": generator.choice(["CN", "MCI", "AD"], len(named))})
+    return files, known, values if generator.random() < 0.7 else None
+
+
+@pytest.mark.parametrize("first", range(0, 1000, 100))
+def test_no_participant_is_in_two_splits_and_more_scans_move_nobody(first: int) -> None:
+    refused = 0
+    for case in range(first, first + 100):
+        files, known, values = _random_table(np.random.default_rng(case))
+        settings = {"source": "adni", "seed": case, "fractions": {"test": 0.3, "validation": 0.2}}
+        try:
+            participants, scans = build_cohort(files, known, **settings, scan_values=values)
+        except MrisynthError as error:
+            assert "train split" in str(error)  # a handful of participants can all fall elsewhere
+            refused += 1
+            continue
+        split_of = dict(zip(participants["participant_id"], participants["split"], strict=True))
+        assert len(split_of) == len(participants)
+        assert set(split_of) == {file.participant_id for file in files}
+        assert sorted(scans["scan"]) == sorted(file.scan for file in files)
+        pairs = set(zip(scans["participant_id"], scans["split"], strict=True))
+        assert pairs == set(split_of.items())  # one split a person, the same in both tables
+        some = files[len(files) // 2 :]
+        if case % 10 == 0 and "train" in {split_of[file.participant_id] for file in some}:
+            few, few_scans = build_cohort(some, known, **settings, scan_values=values)
+            assert dict(zip(few["participant_id"], few["split"], strict=True)).items() <= split_of.items()
+            assert set(few_scans["scan"]) <= set(scans["scan"])
+    assert refused < 10
+
+
+def test_what_is_known_of_a_scan_stands_before_what_is_known_of_its_person() -> None:
+    files = [ScanFile(f"{who}-{when}", f"sub-{who}", None) for who in "abc" for when in (2006, 2007)]
+    known = pd.DataFrame(
+        {"participant_id": ["sub-a", "sub-b", "sub-c"], "sex": ["m", "f", "m"], "age": [None, None, 50.0]}
+    )
+    values = pd.DataFrame(
+        {
+            "scan": ["a-2007", "a-2006", "b-2007", "x-2006"],
+            "visit": ["m12", "bl", "m12", "bl"],
+            "age": [71.0, 70.0, 61.0, 99.0],
+            "diagnosis": ["MCI", "CN", "AD", "AD"],
+            "image": ["I2", "I1", "I3", "I9"],
+        }
+    )
+    fractions = {"test": 0.0, "validation": 0.0}
+    participants, scans = build_cohort(files, known, source="adni", seed=0, fractions=fractions, scan_values=values)
+    assert scans["scan"].tolist() == ["a-2006", "a-2007", "b-2006", "b-2007", "c-2006", "c-2007"]
+    assert scans["age"].fillna(-1).tolist() == [70, 71, -1, 61, 50, 50]
+    assert scans["diagnosis"].fillna("-").tolist() == ["CN", "MCI", "-", "AD", "-", "-"]
+    assert scans["visit"].fillna("-").tolist() == ["bl", "m12", "-", "m12", "-", "-"]
+    assert scans["image"].fillna("-").tolist() == ["I1", "I2", "-", "I3", "-", "-"]
+    assert scans["sex"].tolist() == ["m", "m", "f", "f", "m", "m"]
+    assert participants["age"].fillna(-1).tolist() == [70, -1, 50]  # of the first scan, not of the first one known
+    assert participants["diagnosis"].fillna("-").tolist() == ["CN", "-", "-"]
+    assert participants["age_tercile"].fillna("-").tolist() == ["high", "-", "low"]  # cut at the participants' ages
+    assert scans["age_tercile"].fillna("-").tolist() == ["high", "high", "-", "middle", "low", "low"]
+    assert "image" not in participants
+    with pytest.raises(MrisynthError, match="a-2006 are given twice"):
+        build_cohort(
+            files, known, source="adni", seed=0, fractions=fractions, scan_values=pd.concat([values, values[1:2]])
+        )
 
 
 def test_terciles_are_cut_over_persons_with_an_age() -> None:

@@ -38,6 +38,10 @@ def test_head_with_its_mask_beside_it(tmp_path: Path):
     template = load_template(tmp_path / "own.nii.gz")
     np.testing.assert_array_equal(np.asarray(template.mask.dataobj), np.asarray(mask.dataobj))
     np.testing.assert_array_equal(np.asarray(template.image.dataobj) > 0, np.asarray(mask.dataobj) > 0)
+    np.testing.assert_array_equal(np.asarray(template.head.dataobj), np.asarray(head.dataobj))
+    coarse = load_template(tmp_path / "own.nii.gz", voxel_mm=5.0)
+    assert coarse.head.shape == coarse.image.shape and (np.asarray(coarse.head.dataobj) > 0).all()
+    np.testing.assert_allclose(coarse.head.affine, coarse.image.affine)
     other = load_template(tmp_path / "own.nii.gz", mask_path=tmp_path / "own_mask.nii.gz")
     assert other.fingerprint == template.fingerprint
 
@@ -47,8 +51,25 @@ def test_writing_and_loading_a_template_changes_nothing(tmp_path: Path):
     write_volume(template.image, tmp_path / "T1w_brain.nii.gz")
     write_volume(template.mask, tmp_path / "brain_mask.nii.gz")
     again = load_template(tmp_path / "T1w_brain.nii.gz", mask_path=tmp_path / "brain_mask.nii.gz", voxel_mm=None)
+    assert template.head is None and again.head is None
     np.testing.assert_array_equal(np.asarray(again.image.dataobj), np.asarray(template.image.dataobj))
     np.testing.assert_array_equal(np.asarray(again.mask.dataobj), np.asarray(template.mask.dataobj))
+
+
+def test_a_head_that_was_written_comes_back_beside_its_brain(tmp_path: Path):
+    head, mask = head_and_mask()
+    write_volume(head, tmp_path / "own.nii.gz")
+    write_volume(mask, tmp_path / "own_mask.nii.gz", dtype="uint8")
+    template = load_template(tmp_path / "own.nii.gz", voxel_mm=4.0)
+    names = {"brain": template.image, "mask": template.mask, "head": template.head}
+    for name, volume in names.items():
+        write_volume(volume, tmp_path / f"{name}.nii.gz")
+    again = load_template(
+        tmp_path / "brain.nii.gz", mask_path=tmp_path / "mask.nii.gz", head_path=tmp_path / "head.nii.gz"
+    )
+    np.testing.assert_array_equal(np.asarray(again.head.dataobj), np.asarray(template.head.dataobj))
+    without = load_template(tmp_path / "brain.nii.gz", mask_path=tmp_path / "mask.nii.gz")
+    assert without.head is None and without.fingerprint != again.fingerprint
 
 
 def test_bad_masks_and_missing_files(tmp_path: Path):

@@ -17,8 +17,13 @@ class ScanError(MrisynthError):
     Args:
         reason: short machine-readable code such as ``truncated`` or ``not_3d``, a column of the quality table.
         message: one sentence for people, naming the file.
+        measures: what had been measured of the scan before.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, measures: dict[str, float] | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.measures = measures or {}
+
+    def __reduce__(self) -> tuple[type[ScanError], tuple[str, str, dict[str, float]]]:
+        return type(self), (self.reason, str(self), self.measures)

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mrisynth.cohorts import listing
+from mrisynth.cohorts.bundles import divide
 from mrisynth.cohorts.listing import ScanFile
+from mrisynth.cohorts.restricted import RESTRICTED, select_scans
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
 from mrisynth.recipes import ModelRecipe
@@ -48,6 +50,15 @@ class Study:
         """Seed that every random draw is derived from."""
         return self.config["seed"]
 
+    @property
+    def may_be_exported(self) -> bool:
+        """False where an agreement keeps scans, tables, models and samples of the study with those who signed it.
+
+        ADNI and UK Biobank allow no redistribution of data of participants, raw or derived, and models and samples
+        count as derived. Whatever packs results for others asks here first.
+        """
+        return self.config["cohort"]["name"] not in RESTRICTED
+
     @cached_property
     def models(self) -> dict[str, ModelRecipe]:
         """The recipes of all models, by name; ``condition`` is the name of the condition's table."""
@@ -76,14 +87,18 @@ class Study:
     @cached_property
     def scans(self) -> list[ScanFile]:
         """The scans of the cohort in the order of their names, each with the path where its file is or will be."""
-        cohort = self.config["cohort"]
-        scans = self._listed(cohort)[: cohort["first_scans"]]
-        return [scan if scan.path else replace(scan, path=self._future_path(scan, i)) for i, scan in enumerate(scans)]
+        return sorted((scan for bundle in self.bundles.values() for scan in bundle), key=lambda scan: scan.scan)
 
     @cached_property
     def bundles(self) -> dict[str, list[ScanFile]]:
-        """The scans cut into bundles, the unit of preprocessing jobs."""
-        return listing.bundles(self.scans, scans_per_bundle=self._per_bundle)
+        """The scans by bundle, the unit of preprocessing jobs."""
+        cohort = self.config["cohort"]
+        listed = self._listed(cohort)[: cohort["first_scans"]]
+        divided = divide(listed, scans_per_job=self.config["preprocessing"]["scans_per_job"])
+        return {
+            bundle: [scan if scan.path else replace(scan, path=self._future_path(scan, bundle)) for scan in scans]
+            for bundle, scans in divided.items()
+        }
 
     def shards(self) -> list[str]:
         """Names of the jobs that share the drawing of a model's samples."""
@@ -96,10 +111,6 @@ class Study:
         first = int(shard) * sampling["per_shard"]
         return first, min(sampling["per_shard"], sampling["count"] - first)
 
-    @property
-    def _per_bundle(self) -> int:
-        return self.config["preprocessing"]["scans_per_bundle"]
-
     def _listed(self, cohort: Mapping[str, Any]) -> list[ScanFile]:
         folder = Path(cohort["folder"]) if cohort["folder"] else None
         names = Path(cohort["scan_names"]) if cohort["scan_names"] else None
@@ -110,12 +121,23 @@ class Study:
                 raise ConfigError(f"{self.source}: the key cohort.folder is missing; a bids cohort needs its folder.")
             case "bids":
                 return listing.list_bids(folder)
+            case name if name in RESTRICTED:
+                return self._select(cohort)
             case _:
                 return listing.list_simulated(cohort["participants"])
 
-    def _future_path(self, scan: ScanFile, position: int) -> Path:
+    def _select(self, cohort: Mapping[str, Any]) -> list[ScanFile]:
+        try:
+            return select_scans(cohort).scans
+        except ConfigError as error:
+            raise ConfigError(f"{self.source}: {error}") from error
+
+    def _future_path(self, scan: ScanFile, bundle: str) -> Path:
+        if scan.dicom:
+            return Path(self.folder, "cohort", "nifti", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
+        if scan.archive:
+            return Path(self.folder, "cohort", "unpacked", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
         if self.config["cohort"]["name"] == "simulated":
-            bundle = f"{position // self._per_bundle:03d}"
             return Path(self.folder, "cohort", "simulated", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
         return IXI_FOLDER / f"{scan.scan}-T1.nii.gz"
 

@@ -114,6 +114,8 @@ rule build_cohort:
         participants="<results>/cohort/participants.tsv",
         scans="<results>/cohort/scans.tsv",
         balance="<results>/cohort/balance.tsv",
+        demographics_log="<results>/cohort/demographics_log.tsv",
+        selection="<results>/cohort/selection.tsv",
     log:
         "<logs>/build_cohort.log",
     benchmark:

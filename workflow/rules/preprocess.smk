@@ -1,10 +1,11 @@
 rule prepare_template:
-    """Bring the template brain and its mask to the working voxel size."""
+    """Bring the template brain, its mask and its head to the working voxel size."""
     input:
         template_source,
     output:
         brain="<results>/template/T1w_brain.nii.gz",
         mask="<results>/template/brain_mask.nii.gz",
+        head="<results>/template/T1w.nii.gz",
     log:
         "<logs>/prepare_template.log",
     benchmark:
@@ -26,6 +27,7 @@ rule extract_brains:
     input:
         scans=raw_scans_of_bundle,
         weights=extraction_weights,
+        head_template=extraction_head_template,
     output:
         table="<results>/brain_extraction/bundle-{bundle}.tsv",
     log:
@@ -40,9 +42,9 @@ rule extract_brains:
         runtime=lambda wildcards, attempt: f"{attempt}h",
     params:
         scans=scan_paths_of_bundle,
-        extraction=STUDY.config["preprocessing"]["brain_extraction"],
+        extraction=EXTRACTION,
         voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
-        thresholds=STUDY.config["preprocessing"]["thresholds"],
+        keep_intermediate=STUDY.config["preprocessing"]["keep_intermediate"],
         seed=STUDY.seed,
     script:
         "../scripts/extract_brains.py"
@@ -51,9 +53,11 @@ rule extract_brains:
 rule register_scans:
     """Correct the bias, register to the template, scale intensities, and judge each brain of a bundle."""
     input:
+        scans=raw_scans_of_bundle,
         extraction="<results>/brain_extraction/bundle-{bundle}.tsv",
         brain="<results>/template/T1w_brain.nii.gz",
         mask="<results>/template/brain_mask.nii.gz",
+        head="<results>/template/T1w.nii.gz",
     output:
         table="<results>/preprocessed/bundle-{bundle}.tsv",
     log:
@@ -66,46 +70,19 @@ rule register_scans:
         mem="8GB",
         runtime=lambda wildcards, attempt: f"{3 * attempt}h",
     params:
-        scans=lambda wildcards: list(scan_paths_of_bundle(wildcards)),
+        scans=scan_paths_of_bundle,
+        already_extracted=EXTRACTION["already_extracted"],
         preprocessing={
             key: STUDY.config["preprocessing"][key]
             for key in (
+                "voxel_mm",
                 "bias_correction",
                 "transform",
                 "size",
                 "field_mm",
-                "thresholds",
+                "keep_intermediate",
             )
         },
         seed=STUDY.seed,
     script:
         "../scripts/register_scans.py"
-
-
-rule summarise_quality:
-    """Gather the verdicts: scans in = passed + excluded, each exclusion with its reason; stop when too many fail."""
-    input:
-        tables=expand(
-            "<results>/preprocessed/bundle-{bundle}.tsv", bundle=STUDY.bundles
-        ),
-        exclusions=exclusions,
-    output:
-        report(
-            "<results>/quality/scans.tsv",
-            caption="../report/quality.rst",
-            category="Quality",
-            labels={"table": "scans passed and excluded"},
-        ),
-    log:
-        "<logs>/summarise_quality.log",
-    benchmark:
-        "<benchmarks>/summarise_quality.tsv"
-    conda:
-        "../envs/imaging.yaml"
-    resources:
-        mem="2GB",
-        runtime="10m",
-    params:
-        max_excluded_fraction=STUDY.config["preprocessing"]["max_excluded_fraction"],
-    script:
-        "../scripts/summarise_quality.py"

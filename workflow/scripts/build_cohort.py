@@ -1,8 +1,9 @@
-"""Write the participants table, the scans table and the balance of the splits."""
+"""Write the participants table, the scans table, the balance of the splits, and what became of rows and images."""
 
 from pathlib import Path
 
-from mrisynth.cohorts.demographics import read_cohort_demographics
+from mrisynth.cohorts.demographics import demographics_log
+from mrisynth.cohorts.knowledge import read_knowledge
 from mrisynth.cohorts.listing import ScanFile
 from mrisynth.cohorts.splits import balance_table
 from mrisynth.cohorts.tables import build_cohort
@@ -11,17 +12,21 @@ from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
     cohort, seed = snakemake.params.cohort, snakemake.params.seed
-    files = snakemake.params.files
+    files = [
+        ScanFile(scan, person, Path(path), Path(path).name) for scan, (person, path) in snakemake.params.files.items()
+    ]
+    known = read_knowledge(cohort, snakemake.input.demographics, scan_files=files, seed=seed)
     participants, scans = build_cohort(
-        [
-            ScanFile(scan, person, Path(path), Path(path).name)
-            for scan, (person, path) in snakemake.params.files.items()
-        ],
-        read_cohort_demographics(cohort, snakemake.input.demographics, seed=seed),
+        files,
+        known.people,
         source=cohort["name"],
         seed=seed,
         fractions={"test": cohort["test_fraction"], "validation": cohort["validation_fraction"]},
+        scan_values=known.scans,
+        age_bounds_years=known.merged.age_bounds_years,
     )
     write_table(participants, snakemake.output.participants)
     write_table(scans, snakemake.output.scans)
     write_table(balance_table(participants), snakemake.output.balance)
+    write_table(demographics_log(known.merged, participants), snakemake.output.demographics_log)
+    write_table(known.selection, snakemake.output.selection)

@@ -1,4 +1,4 @@
-"""Write the template brain and its mask at the working voxel size."""
+"""Write the template brain, its mask and its head (the brain again where it has none) at the working voxel size."""
 
 from mrisynth.imaging.template import load_template
 from mrisynth.imaging.volume import write_volume
@@ -8,3 +8,4 @@ with logged(snakemake.log[0]):
     template = load_template(snakemake.params.template, voxel_mm=snakemake.params.voxel_mm)
     write_volume(template.image, snakemake.output.brain)
     write_volume(template.mask, snakemake.output.mask)
+    write_volume(template.head or template.image, snakemake.output.head)

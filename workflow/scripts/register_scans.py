@@ -3,19 +3,21 @@
 from pathlib import Path
 
 from mrisynth.files import write_table
-from mrisynth.imaging.quality import Thresholds
-from mrisynth.imaging.stages import RegistrationRecipe, register_bundle
+from mrisynth.imaging.recipes import RegistrationRecipe
+from mrisynth.imaging.registration_stage import register_bundle
 from mrisynth.imaging.template import load_template
 from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
-    settings = dict(snakemake.params.preprocessing)
-    thresholds = Thresholds(**settings.pop("thresholds"))
+    params = snakemake.params
+    settings = dict(params.preprocessing)
+    keep_intermediate = settings.pop("keep_intermediate")
     table = register_bundle(
-        snakemake.params.scans,
+        {scan: Path(path) for scan, path in params.scans.items()},
         Path(snakemake.input.extraction).parent,
         Path(snakemake.output.table).parent,
-        template=load_template(snakemake.input.brain, mask_path=snakemake.input.mask),
-        recipe=RegistrationRecipe(thresholds=thresholds, seed=snakemake.params.seed, **settings),
+        template=load_template(snakemake.input.brain, mask_path=snakemake.input.mask, head_path=snakemake.input.head),
+        recipe=RegistrationRecipe(already_extracted=params.already_extracted, seed=params.seed, **settings),
+        keep_intermediate=keep_intermediate,
     )
     write_table(table, snakemake.output.table)

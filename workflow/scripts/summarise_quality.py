@@ -1,10 +1,18 @@
-"""Gather the verdicts on all scans; stop the study when too many are excluded."""
+"""Judge all scans against the limits of the study."""
 
 from mrisynth.files import write_table
-from mrisynth.imaging.verdicts import check_excluded_fraction, summarise
+from mrisynth.imaging.limits import table_of
+from mrisynth.imaging.verdicts import counts_table, summarise
 from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
-    quality = summarise(snakemake.input.tables, exclusions=snakemake.input.exclusions or None)
-    write_table(quality, snakemake.output[0])
-    check_excluded_fraction(quality, snakemake.params.max_excluded_fraction, table=snakemake.output[0])
+    verdicts, limits = summarise(
+        snakemake.input.tables,
+        exclusions=snakemake.input.exclusions or None,
+        configured=snakemake.params.configured,
+        learn=snakemake.params.learn,
+        transform=snakemake.params.transform,
+    )
+    write_table(table_of(limits), snakemake.output.limits)
+    write_table(counts_table(verdicts), snakemake.output.exclusions)
+    write_table(verdicts, snakemake.output.verdicts)

@@ -24,7 +24,7 @@ _CODED = {  # column: (header in the sheet, sheet that explains its codes)
     "occupation": ("OCCUPATION_ID", "Occupation"),
     "qualification": ("QUALIFICATION_ID", "Qualification"),
 }
-_COLUMNS = ("sex", "age", "height_cm", "weight_kg", *_CODED)
+COLUMNS = ("sex", "age", "height_cm", "weight_kg", *_CODED)
 
 
 def read_demographics(path_xls: Path) -> pd.DataFrame:
@@ -43,17 +43,21 @@ def read_demographics(path_xls: Path) -> pd.DataFrame:
         MrisynthError: the file is missing or no binary Excel file, a sheet or column is missing, or an ID is no
             whole number from 1 to 999.
     """
+    return merge_records(read_records(path_xls), columns=COLUMNS)
+
+
+def read_records(path_xls: Path) -> list[Record]:
+    """Read the rows of ``IXI.xls``, unmerged, in their order; see :func:`read_demographics`."""
     book = _open(path_xls)
     sheet = _sheet(book, _SHEET, path_xls)
     header = _header(sheet, path_xls)
     words = {name: _lookup(_sheet(book, sheet_name, path_xls)) for name, (_, sheet_name) in _CODED.items()}
     records = [
-        _record(sheet.row(index), header, words, where=f"row {index + 1} of sheet `{_SHEET}` in {path_xls}")
-        for index in range(1, sheet.nrows)
+        _record(sheet.row(index), header, words, row=index + 1, path=path_xls) for index in range(1, sheet.nrows)
     ]
     if not records:
         raise MrisynthError(f"{path_xls}: sheet `{_SHEET}` has no rows; download IXI.xls again.")
-    return merge_records(records, columns=_COLUMNS)
+    return records
 
 
 def _open(path: Path) -> xlrd.Book:
@@ -96,12 +100,19 @@ def _lookup(sheet: xlrd.sheet.Sheet) -> dict[int, str]:
 
 
 def _record(
-    cells: Sequence[xlrd.sheet.Cell], header: Mapping[str, int], words: Mapping[str, Mapping[int, str]], *, where: str
+    cells: Sequence[xlrd.sheet.Cell],
+    header: Mapping[str, int],
+    words: Mapping[str, Mapping[int, str]],
+    *,
+    row: int,
+    path: Path,
 ) -> Record:
     raw = {title: _value(cells[index]) for title, index in header.items()}
     number = parse_number(raw[_ID])
     if number is None or not number.is_integer() or not 1 <= number <= 999:
-        raise MrisynthError(f"{where}: {_ID} is {raw[_ID]!r}; expected a whole number from 1 to 999.")
+        raise MrisynthError(
+            f"row {row} of sheet `{_SHEET}` in {path}: {_ID} is {raw[_ID]!r}; expected a whole number from 1 to 999."
+        )
     values: dict[str, str | float | None] = {}
     for name, title in _NUMBERS.items():
         values[name] = parse_number(raw[title])
@@ -117,7 +128,7 @@ def _record(
         for name, title in titles.items()
         if values[name] is None and not is_missing(raw[title]) and parse_number(raw[title]) != 0
     ]
-    return Record(participant_id=f"IXI{int(number):03d}", values=values, rejected=rejected)
+    return Record(participant_id=f"IXI{int(number):03d}", values=values, rejected=rejected, row=row)
 
 
 def _value(cell: xlrd.sheet.Cell) -> object:

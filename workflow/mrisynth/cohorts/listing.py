@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,16 @@ class ScanFile:
         path: where its image should be; the file may be missing (the scan is then excluded with the reason
             ``missing``). None where the image is made or downloaded by the workflow.
         file_name: name of the image, such as ``IXI012-HH-1211-T1.nii.gz``.
+        dicom: folder of the DICOM series that a job converts to the image; None for any other image.
+        archive: zip file that a job unpacks the image from; None for any other image.
     """
 
     scan: str
     participant_id: str
     path: Path | None
     file_name: str = ""
+    dicom: Path | None = None
+    archive: Path | None = None
 
 
 def list_ixi(folder: Path | None, *, names: Path | None) -> list[ScanFile]:
@@ -102,19 +106,6 @@ def list_simulated(count: int) -> list[ScanFile]:
         raise ConfigError(f"cohort.participants is {count}; a simulated cohort needs at least 1.")
     names = [f"sub-{number:04d}" for number in range(1, count + 1)]
     return [ScanFile(name, name, None, f"{name}_T1w.nii.gz") for name in names]
-
-
-def bundles(scans: Iterable[ScanFile], *, scans_per_bundle: int) -> dict[str, list[ScanFile]]:
-    """Divide the scans, sorted by name, into bundles ``000``, ``001`` ... that one job each handles.
-
-    Raises:
-        ConfigError: ``scans_per_bundle`` is below 1.
-    """
-    if scans_per_bundle < 1:
-        raise ConfigError(f"preprocessing.scans_per_bundle is {scans_per_bundle}; expected at least 1.")
-    ordered = sorted(scans, key=lambda scan: scan.scan)
-    starts = range(0, len(ordered), scans_per_bundle)
-    return {f"{index:03d}": ordered[start : start + scans_per_bundle] for index, start in enumerate(starts)}
 
 
 def ixi_site(file_name: str) -> str | None:

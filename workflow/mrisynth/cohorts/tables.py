@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from mrisynth.cohorts.ages import age_tercile_bounds_years, terciles
 from mrisynth.cohorts.listing import ScanFile, ixi_site
 from mrisynth.cohorts.splits import assign_splits
 from mrisynth.errors import MrisynthError
@@ -16,7 +17,6 @@ from mrisynth.files import sha256_of
 from mrisynth.progress import track
 
 _LOG = logging.getLogger(__name__)
-TERCILES = ("low", "middle", "high")
 _KNOWN = ("sex", "age", "age_tercile", "site", "diagnosis")
 _RECORDS = ("conflicts", "rejected")
 _VISIT = re.compile(r"-ses-([A-Za-z0-9]+)(-|$)")
@@ -29,20 +29,28 @@ def build_cohort(
     source: str,
     seed: int,
     fractions: Mapping[str, float],
+    scan_values: pd.DataFrame | None = None,
+    age_bounds_years: tuple[float, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Join scans and demographics into the participants table and the scans table.
 
     Participants are the persons with a listed scan; one without a row in ``demographics`` is kept with missing
-    values. Age terciles are cut at the quantiles of all persons of ``demographics`` who have an age, scanned or not.
-    The site comes from an IXI file name, else from ``demographics``.
+    values. What is known of a scan itself (its visit, the age and the diagnosis at that visit) stands before what is
+    known of the person; age and diagnosis of a person with such values are those at the first scan, in the order of
+    the names of the scans, which is the order of time where a cohort has several. Age terciles are cut at the
+    quantiles of all persons of ``demographics`` who have an age, scanned or not; with ages of scans, at those of the
+    participants. The site comes from an IXI file name, else from ``scan_values``, else from ``demographics``.
 
     Args:
         scan_files: the scans, in any order.
         demographics: one row a person: ``participant_id`` and whatever is known (sex, age in years, site, diagnosis,
-            further columns, which are kept).
+            further columns, which are kept); ``agreed_tercile`` stands in where the age is missing.
         source: kind of cohort, such as ``ixi``.
         seed: the study's seed, for the splits.
         fractions: expected shares of participants, ``{"test": 0.2, "validation": 0.1}``.
+        scan_values: one row a scan: ``scan`` and any of visit, age, site, diagnosis and further columns, which are
+            kept in the scans table; None where only persons are known.
+        age_bounds_years: the ages that end the low and the middle third; None cuts them as said above.
 
     Returns:
         participants: participant_id, source, sex, age, age_tercile, site, diagnosis, further columns, split.
@@ -50,20 +58,28 @@ def build_cohort(
             (missing where the file is), further columns; sorted by scan.
 
     Raises:
-        MrisynthError: a scan name or a demographics row occurs twice, nobody is left to train on, or no participant of
+        MrisynthError: a scan name or a row of a table occurs twice, nobody is left to train on, or no participant of
             a BIDS data set has a row although there are rows.
     """
-    known = _checked_demographics(demographics)
-    scans = _listed(scan_files)
-    ids = sorted(set(scans["participant_id"]))
+    known, values = _checked_demographics(demographics), _checked_values(scan_values)
+    agreed = known.pop("agreed_tercile") if "agreed_tercile" in known else pd.Series(index=known.index, dtype="str")
+    agreed.index = known["participant_id"]
+    listed = _listed(scan_files)
+    ids = sorted(set(listed["participant_id"]))
     if source == "bids":
         _check_some_match(ids, known)
     participants = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str")})
     participants = participants.merge(known, on="participant_id", how="left", validate="one_to_one")
     participants["source"] = source
-    participants["age_tercile"] = _terciles(participants["age"], age_tercile_bounds_years(known["age"]))
-    scans = scans.merge(participants, on="participant_id", how="left", suffixes=("_file", ""), validate="many_to_one")
-    scans["site"] = scans["site_file"].fillna(scans["site"])
+    scans = _with_scan_values(
+        listed.merge(participants, on="participant_id", how="left", suffixes=("_file", ""), validate="many_to_one"),
+        values,
+    )
+    for name in {"age", "diagnosis"} & set(values):
+        participants[name] = participants["participant_id"].map(_at_first_scan(scans, name))
+    bounds = age_bounds_years or age_tercile_bounds_years((participants if "age" in values else known)["age"])
+    for table in (participants, scans):
+        table["age_tercile"] = terciles(table["age"], bounds).fillna(table["participant_id"].map(agreed).astype("str"))
     participants["site"] = participants["participant_id"].map(_one_site(scans))
     splits = assign_splits(ids, seed=seed, test_fraction=fractions["test"], validation_fraction=fractions["validation"])
     _check_splits(splits, fractions)
@@ -71,26 +87,12 @@ def build_cohort(
     _report(participants, known, scans)
     others = [name for name in known.columns if name not in ("participant_id", *_KNOWN, *_RECORDS)]
     records = [name for name in _RECORDS if name in known]
-    files = ["t1w", "sha256", *others]
+    of_scans = [name for name in values.columns if name not in ("scan", "visit", *_KNOWN, *others)]
+    files = ["t1w", "sha256", *others, *of_scans]
     return (
         participants[["participant_id", "source", *_KNOWN, *others, *records, "split"]],
         scans[["scan", "participant_id", "visit", "site", "sex", "age", "age_tercile", "diagnosis", "split", *files]],
     )
-
-
-def age_tercile_bounds_years(ages: pd.Series) -> tuple[float, float]:
-    """Return the ages that end the low and the middle third (both inclusive), in years; NaN without any age."""
-    present = ages.astype("float64").dropna().to_numpy()
-    if not len(present):
-        return float("nan"), float("nan")
-    lower, upper = np.quantile(present, [1 / 3, 2 / 3])
-    return float(lower), float(upper)
-
-
-def _terciles(ages: pd.Series, bounds: tuple[float, float]) -> pd.Series:
-    years = ages.astype("float64").to_numpy()
-    words = np.array(TERCILES, dtype=object)[np.searchsorted(np.array(bounds), years, side="left").clip(max=2)]
-    return pd.Series(np.where(np.isnan(years), None, words), index=ages.index, dtype="str")
 
 
 def _checked_demographics(demographics: pd.DataFrame) -> pd.DataFrame:
@@ -106,6 +108,30 @@ def _checked_demographics(demographics: pd.DataFrame) -> pd.DataFrame:
     known["age"] = known["age"].astype("float64") if "age" in known else np.nan
     known["participant_id"] = known["participant_id"].astype("str")
     return known
+
+
+def _checked_values(scan_values: pd.DataFrame | None) -> pd.DataFrame:
+    if scan_values is None:
+        return pd.DataFrame({"scan": pd.Series([], dtype="str")})
+    repeated = scan_values["scan"][scan_values["scan"].duplicated()]
+    if len(repeated):
+        raise MrisynthError(f"the values of scan {repeated.iloc[0]} are given twice; every scan has one row.")
+    own = {"participant_id", "source", "age_tercile", "split", "t1w", "sha256"}
+    return scan_values[[name for name in scan_values.columns if name not in own]]
+
+
+def _with_scan_values(scans: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Put what is known of each scan before what is known of its person, and the site of a file name before both."""
+    by_scan = values.set_index("scan")
+    for name in by_scan:
+        at_scan = scans["scan"].map(by_scan[name])
+        scans[name] = at_scan.fillna(scans[name]) if name in scans else at_scan
+    scans["site"] = scans["site_file"].fillna(scans["site"])
+    return scans
+
+
+def _at_first_scan(scans: pd.DataFrame, name: str) -> pd.Series:
+    return scans.drop_duplicates("participant_id").set_index("participant_id")[name]
 
 
 def _listed(scan_files: Sequence[ScanFile]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Brain extraction: one interface, four methods, a model loaded once for many scans."""
+"""Brain extraction: one interface, three methods and brains that are extracted already; a model loaded once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from mrisynth.errors import MrisynthError, ScanError
+from mrisynth.imaging.device import usable_device
 from mrisynth.imaging.volume import read_volume, write_volume
 
 METHODS = ("deepbet", "hd_bet", "atlas", "none")
@@ -86,13 +87,13 @@ def make_extractor(
 
     Args:
         method: ``deepbet`` (Fisch et al. 2024, models in its wheel), ``hd_bet`` (Isensee et al. 2019, needs
-            ``weights``), ``atlas`` (a head template with its mask, registered with ANTs) or ``none`` (brains already
-            extracted: the mask is where the filled image is above zero).
-        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; of the two networks.
+            ``weights``), ``atlas`` (a template head and its mask, fitted with ANTs) or ``none`` (the configuration's
+            ``already_extracted``: the mask is where the filled image is above zero).
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto``; of the two networks.
         weights: HD-BET's folder ``release_2.0.0``.
         test_time_augmentation: HD-BET's mirroring; eight times the work, so leave it off on a CPU.
-        head_template: template head with its skull, for ``atlas``.
-        head_mask: its brain mask.
+        head_template: template head with its skull, for ``atlas``: a file or the folder of an ICBM152 2009 template.
+        head_mask: its brain mask; None takes the file beside it.
         seed: of the atlas registration.
 
     Raises:
@@ -135,7 +136,7 @@ class _Deepbet:
             import torch
             from deepbet.bet import BrainExtraction
 
-            device = torch.device(self._device)
+            device = torch.device(usable_device(self._device))
             self._networks = BrainExtraction(no_gpu=True)
             self._networks.model.to(device)
             self._networks.bbox_model.to(device)
@@ -153,8 +154,8 @@ def support_of_brain(image: nib.Nifti1Image, path: Path) -> np.ndarray:
     if mask.mean() > 0.8:
         raise ScanError(
             "not_extracted",
-            f"{path} is above zero in {mask.mean():.0%} of its voxels; method `none` expects brains on a "
-            "background of 0.",
+            f"{path} is above zero in {mask.mean():.0%} of its voxels; `already_extracted` expects brains on "
+            "a background of 0.",
         )
     return mask
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import pandas as pd
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import read_json, write_json
-from mrisynth.imaging.quality import Verdict
+from mrisynth.imaging.isolation import isolated
 from mrisynth.progress import Progress
 
-PASSED, EXCLUDED = "passed", "excluded"
+_LOG = logging.getLogger(__name__)
+MEASURED, EXCLUDED = "measured", "excluded"
+CRASHED = "crashed"
 VERDICT = ("status", "reason", "message")
 
 
@@ -30,15 +32,15 @@ class ScanTask:
         scan: its name.
         record: the JSON file that is written last and makes the scan done.
         fingerprint: of everything that the result depends on.
-        outputs: files that a passed scan must have.
-        work: does the scan's work; returns the verdict and the columns of its row; raises ScanError.
+        outputs: files that a measured scan must have.
+        work: does the scan's work; returns its measures; raises ScanError.
     """
 
     scan: str
     record: Path
     fingerprint: str
     outputs: tuple[Path, ...]
-    work: Callable[[Stopwatch], tuple[Verdict, dict[str, Any]]]
+    work: Callable[[Stopwatch], dict[str, Any]]
 
 
 @dataclass
@@ -55,22 +57,28 @@ class Stopwatch:
         self._since = now
 
 
-def run_bundle(tasks: Iterable[ScanTask], *, what: str, total: int, measures: Sequence[str]) -> pd.DataFrame:
+def run_bundle(tasks: Sequence[ScanTask], *, what: str, measures: Sequence[str]) -> pd.DataFrame:
     """Do every task that is not done yet and return one row a scan: scan, status, reason, message, the measures named.
 
-    A ScanError excludes its scan with its reason. Any error that only this scan can have caused (reason
-    ``unexpected``) does too, but is tried again at the next run. A full disk, a lack of memory and an error of the
-    configuration are raised; the scans done before stay done.
+    The status is ``measured`` or ``excluded``. A ScanError excludes its scan with its reason. A scan in whose work the
+    process died is excluded with the reason ``crashed``, and the others go on. Any other error that only this scan can
+    have caused (reason ``unexpected``) excludes it too; both are tried again at the next run. A full disk, a lack of
+    memory and an error of the configuration are raised; the scans done before stay done.
     """
-    progress = Progress(what, total)
+    progress = Progress(what, len(tasks))
     rows = []
-    for task in tasks:
-        record = _done(task) or _do(task)
+    results = isolated(
+        lambda item: _done(tasks[item]) or _do(tasks[item]),
+        len(tasks),
+        crashed=lambda item, how: _crashed(tasks[item], how),
+    )
+    for record in results:
         rows.append(_row(record, measures))
-        progress.advance(note="" if record["status"] == PASSED else f"{task.scan} excluded: {record['reason']}")
+        excluded = record["status"] == EXCLUDED
+        progress.advance(note=f"{record['scan']} excluded: {record['reason']}" if excluded else "")
     table = pd.DataFrame(rows, columns=["scan", *VERDICT, *measures, "cpu_seconds", "fingerprint"])
     excluded = int((table["status"] == EXCLUDED).sum())
-    logging.getLogger(__name__).info("%s: %d passed, %d excluded", what, len(table) - excluded, excluded)
+    _LOG.info("%s: %d measured, %d excluded", what, len(table) - excluded, excluded)
     return table
 
 
@@ -88,7 +96,7 @@ def _done(task: ScanTask) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or record.get("fingerprint") != task.fingerprint:
         return None
-    if record.get("status") == PASSED and not all(path.is_file() for path in task.outputs):
+    if record.get("status") == MEASURED and not all(path.is_file() for path in task.outputs):
         return None
     return record
 
@@ -97,31 +105,48 @@ def _do(task: ScanTask) -> dict[str, Any]:
     for stale in (task.record, *task.outputs):
         stale.unlink(missing_ok=True)
     watch = Stopwatch()
-    kept = task.fingerprint
-    columns: dict[str, Any] = {}
     try:
-        verdict, columns = task.work(watch)
+        return _recorded(task, measures=task.work(watch), cpu_seconds=watch.cpu_seconds)
     except ScanError as error:
-        verdict = Verdict(reason=error.reason, message=_naming(str(error), task.scan))
+        message = _naming(str(error), task.scan)
+        return _recorded(
+            task, reason=error.reason, message=message, measures=error.measures, cpu_seconds=watch.cpu_seconds
+        )
     except (MrisynthError, OSError, MemoryError):
         raise
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
-        logging.getLogger(__name__).exception("%s", task.scan)
-        verdict = Verdict(reason="unexpected", message=f"{task.scan}: {type(error).__name__}: {error}")
-        kept = ""  # matches nothing, so that the next run tries again
+        _LOG.exception("%s", task.scan)
+        message = f"{task.scan}: {type(error).__name__}: {error}"
+        return _recorded(task, reason="unexpected", message=message, again=True)
+
+
+def _crashed(task: ScanTask, how: str) -> dict[str, Any]:
+    message = f"{task.scan}: the process that worked on it died ({how}); look at the scan, or run again."
+    return _recorded(task, reason=CRASHED, message=message, again=True)
+
+
+def _recorded(
+    task: ScanTask,
+    *,
+    reason: str = "",
+    message: str = "",
+    measures: dict[str, Any] | None = None,
+    cpu_seconds: dict[str, float] | None = None,
+    again: bool = False,
+) -> dict[str, Any]:
     record = {
         "scan": task.scan,
-        "status": verdict.status,
-        "reason": verdict.reason,
-        "message": verdict.message,
-        "measures": columns,
-        "cpu_seconds": watch.cpu_seconds,
-        "fingerprint": kept,
+        "status": EXCLUDED if reason else MEASURED,
+        "reason": reason,
+        "message": message,
+        "measures": measures or {},
+        "cpu_seconds": cpu_seconds or {},
+        "fingerprint": "" if again else task.fingerprint,  # nothing matches an empty one: the next run tries again
     }
-    if verdict.reason:
-        logging.getLogger(__name__).warning("%s excluded: %s: %s", task.scan, verdict.reason, verdict.message)
+    if reason:
+        _LOG.warning("%s excluded: %s: %s", task.scan, reason, message)
     write_json(record, task.record)
     return record
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mrisynth.imaging.grid import FIELD_CENTRE, FIELD_MM
-from mrisynth.imaging.quality import Thresholds
+
+VERSION = 3  # raise it when a change of the code changes results, so that done scans are done again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,16 +15,22 @@ class ExtractionRecipe:
 
     Attributes:
         voxel_mm: isotropic voxel size that heads are resampled to first.
+        already_extracted: scans are brains on a background of 0; ``method`` is not used.
     """
 
     method: str = "deepbet"
+    already_extracted: bool = False
     voxel_mm: float = 1.0
     weights: str | None = None
     test_time_augmentation: bool = False
     head_template: str | None = None
     head_mask: str | None = None
     seed: int = 0
-    thresholds: Thresholds = field(default_factory=Thresholds)
+
+    @property
+    def effective_method(self) -> str:
+        """The method, ``none`` for scans that are already extracted."""
+        return "none" if self.already_extracted else self.method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +38,21 @@ class RegistrationRecipe:
     """How brains are put on the template's cube.
 
     Attributes:
-        transform: ``rigid``, ``affine`` or ``syn``.
+        voxel_mm: isotropic voxel size that heads are resampled to first, as for the extraction.
+        already_extracted: as for the extraction.
+        transform: a preset of :mod:`~mrisynth.imaging.registration`.
         size: voxels a side of the cube that is written.
         field_mm: its field of view.
         centre_mm: the world point in its middle.
         bias_correction: run N4 inside the mask first.
-        linear_voxel_mm: rigid and affine transforms are found on voxels at least this large. Five runs of heads/sub-15
-            on 1 mm (52 CPU-s) and 2 mm (5 CPU-s) differ by 0.25 to 0.37 mm on average over the brain, two seeds at
-            2 mm by 0.23 mm.
+        linear_voxel_mm: linear transforms are found on voxels at least this large. Five runs of heads/sub-15 on 1 mm
+            (52 CPU-s) and 2 mm (5 CPU-s) differ by 0.25 to 0.37 mm on average over the brain, two seeds at 2 mm by
+            0.23 mm.
         percentiles: of the robust intensity range inside the brain.
     """
 
+    voxel_mm: float = 1.0
+    already_extracted: bool = False
     transform: str = "affine"
     size: int = 256
     field_mm: float = FIELD_MM
@@ -50,4 +61,3 @@ class RegistrationRecipe:
     bias_correction: bool = True
     linear_voxel_mm: float = 2.0
     percentiles: tuple[float, float] = (0.5, 99.8)
-    thresholds: Thresholds = field(default_factory=Thresholds)

@@ -10,12 +10,18 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from mrisynth.errors import MrisynthError, ScanError
+from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic
-from mrisynth.imaging.ants_bridge import ants, ants_seed, from_ants, to_ants, world_matrix
+from mrisynth.imaging import ants_presets
+from mrisynth.imaging.ants_bridge import ants, from_ants, read_linear, to_ants
+from mrisynth.imaging.deformation import folded_share
 from mrisynth.imaging.grid import FIELD_CENTRE, FIELD_MM, empty_cube
 
-TRANSFORMS = {"rigid": "Rigid", "affine": "Affine", "syn": "SyN"}
+LINEAR = ("rigid", "affine_9dof", "affine")
+DEFORMABLE = ("syn", "syn_quick", "greedy", "as_published")
+TRANSFORMS = (*LINEAR, *DEFORMABLE)
+MATRIX_NAME = "template_to_scan.mat"
+WARP_NAME = "template_to_scan_warp.nii.gz"
 INTERPOLATIONS = {"linear": "linear", "nearest": "nearestNeighbor", "spline": "bSpline"}
 
 
@@ -25,7 +31,7 @@ class Registration:
 
     Attributes:
         files: ANTs transform files in the order that ``antsApplyTransforms -t`` wants them.
-        matrix: float64 [4, 4], template world mm to scan world mm, RAS+ (for ``syn`` its affine part).
+        matrix: float64 [4, 4], template world mm to scan world mm, RAS+ (of a deformable transform its affine part).
     """
 
     files: tuple[Path, ...]
@@ -35,6 +41,14 @@ class Registration:
     def volume_ratio(self) -> float:
         """Volume of the scan's brain over that of the same brain in the template."""
         return float(abs(np.linalg.det(self.matrix[:3, :3])))
+
+    def folds(self, template: nib.Nifti1Image) -> float:
+        """Return the share of the template's brain in which the deformation folds, 0..1; 0 for a linear transform.
+
+        Args:
+            template: the volume that was registered to, 0 outside the brain (or its mask).
+        """
+        return folded_share(self.files[0], template) if len(self.files) > 1 else 0.0
 
     def apply(
         self,
@@ -63,59 +77,94 @@ class Registration:
         voxel_mm = float(nib.affines.voxel_sizes(image.affine).min())
         finer = 1 if interpolation == "nearest" else max(1, round(field_mm / size / voxel_mm))
         grid = empty_cube(size * finer, field_mm=field_mm, centre_mm=centre_mm)
+        fine = np.asarray(self.onto(grid, image, interpolation=interpolation).dataobj)
+        blocks = fine.reshape(size, finer, size, finer, size, finer).mean(axis=(1, 3, 5), dtype=np.float32)
+        return nib.Nifti1Image(blocks, empty_cube(size, field_mm=field_mm, centre_mm=centre_mm).affine)
+
+    def onto(self, grid: nib.Nifti1Image, image: nib.Nifti1Image, *, interpolation: str = "linear") -> nib.Nifti1Image:
+        """Resample a volume of the scan onto the voxels of a grid in the template's world, without any averaging.
+
+        Args:
+            grid: [x, y, z], any values, in the template's world coordinates.
+            image: [x, y, z] in the scan's world coordinates.
+            interpolation: ``linear``, ``spline`` or ``nearest``.
+
+        Returns:
+            float32 on the grid; 0 outside the scan's field.
+        """
         moved = ants.apply_transforms(
             fixed=to_ants(grid),
             moving=to_ants(image),
             transformlist=[str(path) for path in self.files],
             interpolator=INTERPOLATIONS[interpolation],
         )
-        fine = np.asarray(from_ants(moved).dataobj)
-        blocks = fine.reshape(size, finer, size, finer, size, finer).mean(axis=(1, 3, 5), dtype=np.float32)
-        return nib.Nifti1Image(blocks, empty_cube(size, field_mm=field_mm, centre_mm=centre_mm).affine)
+        return from_ants(moved)
 
 
 def register_to_template(
-    brain: nib.Nifti1Image, template: nib.Nifti1Image, *, transform: str, seed: int, folder: str | Path
+    brain: nib.Nifti1Image,
+    template: nib.Nifti1Image,
+    *,
+    transform: str,
+    seed: int,
+    folder: str | Path,
+    template_mask: nib.Nifti1Image | None = None,
 ) -> Registration:
-    """Find the transform from template to scan with ANTs (Avants et al. 2011): mutual information, coarse to fine.
+    """Find the transform from template to scan by one of the presets.
 
-    Starts from the centres of mass. The same input, seed and machine give the same transform bit for bit.
+    ``rigid``, ``affine`` (:mod:`~mrisynth.imaging.ants_presets`) and ``affine_9dof``
+    (:mod:`~mrisynth.imaging.nine_dof`) are linear; ``syn``, ``syn_quick``, ``greedy`` (:mod:`~mrisynth.imaging.greedy`)
+    and ``as_published`` (:mod:`~mrisynth.imaging.as_published`) deform. All start from the centres of mass and run in
+    one thread: the same input, seed and machine give the same transform bit for bit.
 
     Args:
         brain: float32 [x, y, z], 0 outside the brain.
-        template: the template's brain, likewise.
-        transform: ``rigid``, ``affine`` or ``syn`` (affine, then a deformation).
-        seed: of ANTs' random sampling.
-        folder: receives ``template_to_scan.mat`` and, for ``syn``, ``template_to_scan_warp.nii.gz``.
+        template: the template's brain, likewise; ``as_published`` also takes a whole head.
+        transform: one of ``TRANSFORMS``.
+        seed: of what the preset draws at random.
+        folder: receives ``template_to_scan.mat`` and, for a deformable preset, ``template_to_scan_warp.nii.gz``.
+        template_mask: the template's brain mask, for ``as_published`` onto a whole head.
 
     Raises:
-        ScanError: reason ``registration_failed`` when ANTs gives up.
+        ScanError: reason ``registration_failed`` when the preset gives up.
+        MrisynthError: the preset is not known.
     """
     if transform not in TRANSFORMS:
         raise MrisynthError(f"Transform {transform!r} is not known; expected one of {', '.join(TRANSFORMS)}.")
-    folder = Path(folder)
-    with tempfile.TemporaryDirectory(prefix="mrisynth-registration-") as scratch, ants_seed(seed):
-        try:
-            found = ants.registration(
-                fixed=to_ants(template),
-                moving=to_ants(brain),
-                type_of_transform=TRANSFORMS[transform],
-                outprefix=f"{scratch}/",
-            )
-        except (RuntimeError, ValueError) as error:
-            raise ScanError("registration_failed", f"ANTs could not register the brain: {error}") from error
-        files = tuple(_keep(Path(file), folder) for file in found["fwdtransforms"])
-    return Registration(files=files, matrix=read_matrix(files[-1]))
+    with tempfile.TemporaryDirectory(prefix="mrisynth-registration-") as name:
+        scratch = Path(name)
+        found = _find(brain, template, template_mask, transform=transform, seed=seed, folder=scratch)
+        (Path(folder) / WARP_NAME).unlink(missing_ok=True)  # of another preset, from before
+        files = tuple(_keep(file, Path(folder)) for file in found)
+    return Registration(files=files, matrix=read_linear(files[-1]))
 
 
-def read_matrix(path: str | Path) -> np.ndarray:
-    """Read an ANTs affine transform file as float64 [4, 4], template world mm to scan world mm, RAS+."""
-    transform = ants.read_transform(str(path))
-    return world_matrix(np.asarray(transform.parameters), np.asarray(transform.fixed_parameters))
+def _find(
+    brain: nib.Nifti1Image,
+    template: nib.Nifti1Image,
+    template_mask: nib.Nifti1Image | None,
+    *,
+    transform: str,
+    seed: int,
+    folder: Path,
+) -> tuple[Path, ...]:
+    if transform in ants_presets.PRESETS:
+        return ants_presets.register_with_ants(brain, template, preset=transform, seed=seed, folder=folder)
+    if transform == "affine_9dof":
+        from mrisynth.imaging.nine_dof import register_nine_dof  # SimpleITK takes a second to import
+
+        return register_nine_dof(brain, template, seed=seed, folder=folder)
+    if transform == "greedy":
+        from mrisynth.imaging.greedy import register_with_greedy
+
+        return register_with_greedy(brain, template, seed=seed, folder=folder)
+    from mrisynth.imaging.as_published import register_as_published
+
+    return register_as_published(brain, template, template_mask=template_mask, seed=seed, folder=folder)
 
 
 def _keep(found: Path, folder: Path) -> Path:
-    name = "template_to_scan.mat" if found.suffix == ".mat" else "template_to_scan_warp.nii.gz"
+    name = MATRIX_NAME if found.suffix == ".mat" else WARP_NAME
     with atomic(folder / name) as unfinished:
         shutil.copyfile(found, unfinished)
     return folder / name

@@ -1,0 +1,145 @@
+"""Folders of 2D images: listing, splits, packing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mrisynth.cohorts.image_folder import find_images, pack_images, split_images
+from mrisynth.cohorts.splits import assign_splits
+from mrisynth.errors import MrisynthError
+from mrisynth.files import read_table
+
+FRACTIONS = {"test": 0.3, "validation": 0.2}
+
+
+def _picture(path: Path, seed: int, shape: tuple[int, int] = (48, 64)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture
+def teaching_set(tmp_path: Path) -> Path:
+    """Twelve persons in train, six in test, three slices each, half of them AD."""
+    folder = tmp_path / "AD_NC"
+    for person in range(18):
+        split, label = "train" if person < 12 else "test", "AD" if person % 2 else "NC"
+        for number in (78, 79, 80):
+            _picture(folder / split / label / f"{218000 + person}_{number}.jpeg", seed=person * 100 + number)
+    (folder / "train" / "AD" / ".DS_Store").write_bytes(b"x")
+    (folder / "train" / "AD" / "notes.txt").write_bytes(b"x")
+    return folder
+
+
+def test_the_teaching_set_is_listed(teaching_set: Path, caplog) -> None:
+    images = find_images(teaching_set)
+    assert len(images) == 54
+    assert len({image.participant_id for image in images}) == 18
+    first = images[0]
+    assert (first.name, first.participant_id, first.label, first.slice, first.given_split) == (
+        "test/AD/218013_78.jpeg",
+        "218013",
+        "AD",
+        78,
+        "test",
+    )
+    assert "2 files" in caplog.text
+
+
+def test_a_folder_a_class_and_other_names(tmp_path: Path) -> None:
+    for number, name in enumerate(("cats/a b.PNG", "cats/sub-01_012.jpg", "dogs/3_4.jpeg")):
+        _picture(tmp_path / name, seed=number)
+    assert [(i.name, i.participant_id, i.label, i.slice, i.given_split) for i in find_images(tmp_path)] == [
+        ("cats/a b.PNG", "a b", "cats", None, ""),
+        ("cats/sub-01_012.jpg", "sub-01", "cats", 12, ""),
+        ("dogs/3_4.jpeg", "3", "dogs", 4, ""),
+    ]
+
+
+def test_a_clean_test_folder_is_kept(teaching_set: Path) -> None:
+    images = find_images(teaching_set)
+    splits = split_images(images, seed=4, fractions=FRACTIONS)
+    assert {person for person, split in splits.items() if split == "test"} == {str(218012 + n) for n in range(6)}
+    assert {splits[image.participant_id] for image in images if image.given_split == "train"} == {"train", "validation"}
+
+
+def test_a_test_folder_with_persons_of_the_training_folder_is_divided_anew(teaching_set: Path, caplog) -> None:
+    _picture(teaching_set / "test" / "NC" / "218000_81.jpeg", seed=1)
+    images = find_images(teaching_set)
+    splits = split_images(images, seed=3, fractions=FRACTIONS)
+    assert "1 of 18 participants lie in several of the given folders (first: 218000)" in caplog.text
+    everybody = [str(218000 + n) for n in range(18)]
+    assert splits == assign_splits(everybody, seed=3, test_fraction=0.3, validation_fraction=0.2)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_participant_is_in_two_splits(tmp_path: Path, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    for _ in range(60):
+        split, label = generator.choice(["train", "test", "val"]), generator.choice(["AD", "NC"])
+        person = generator.integers(30) + (100 if split == "test" and seed % 2 else 0)
+        path = tmp_path / str(split) / str(label) / f"{person}_{generator.integers(200)}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    images = find_images(tmp_path)
+    splits = split_images(images, seed=seed, fractions=FRACTIONS)
+    assert set(splits) == {image.participant_id for image in images}
+    assert set(splits.values()) <= {"train", "validation", "test"}
+
+
+def test_packing_counts_every_image(teaching_set: Path, tmp_path: Path, caplog) -> None:
+    (teaching_set / "train" / "NC" / "218000_78.jpeg").write_bytes(b"")
+    _picture(teaching_set / "train" / "NC" / "218002_78.jpeg", seed=0, shape=(64, 64))
+    cut = teaching_set / "test" / "AD" / "218013_79.jpeg"
+    cut.write_bytes(cut.read_bytes()[:700])
+    (teaching_set / "test" / "NC" / "218012_78.jpeg").write_bytes(
+        (teaching_set / "train" / "NC" / "218004_78.jpeg").read_bytes()
+    )
+    index = pack_images(find_images(teaching_set), tmp_path / "out", size=32, seed=4, fractions=FRACTIONS)
+    packed = np.load(tmp_path / "out" / "32.npy", mmap_mode="r")
+    assert packed.dtype == np.uint8
+    assert packed.shape == (51, 32, 32)
+    assert (len(index), int((index["status"] == "passed").sum())) == (54, 51)
+    reasons = index.set_index("image")["reason"].dropna().to_dict()
+    assert reasons == {
+        "test/AD/218013_79.jpeg": "truncated",
+        "train/NC/218000_78.jpeg": "empty_file",
+        "train/NC/218002_78.jpeg": "wrong_size",
+    }
+    assert index["row"].dropna().tolist() == list(range(51))
+    assert "test/NC/218012_78.jpeg, train/NC/218004_78.jpeg" in caplog.text
+    written = read_table(tmp_path / "out" / "index.tsv")
+    assert written["row"].isna().sum() == 3
+    row = int(index.set_index("image").loc["test/AD/218015_80.jpeg", "row"])
+    assert packed[row].max() > 100
+    assert (packed[row][:4] == 0).all()  # 48 rows of 64: a band of 0 above and below
+    assert packed[row][4:28].min() > 0
+    assert (index.groupby("participant_id")["split"].nunique() == 1).all()
+
+
+def test_packing_twice_gives_the_same_bytes(teaching_set: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        pack_images(find_images(teaching_set), tmp_path / name, size=16, seed=4, fractions=FRACTIONS)
+    assert (tmp_path / "a/16.npy").read_bytes() == (tmp_path / "b/16.npy").read_bytes()
+    assert (tmp_path / "a/index.tsv").read_bytes() == (tmp_path / "b/index.tsv").read_bytes()
+
+
+def test_what_cannot_be_read_as_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MrisynthError, match="is no folder"):
+        find_images(tmp_path / "absent")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(MrisynthError, match="holds no image"):
+        find_images(tmp_path)
+    (tmp_path / "train").mkdir()
+    with pytest.raises(MrisynthError, match="train and, beside it, a"):
+        find_images(tmp_path)
+    (tmp_path / "b" / "AD").mkdir(parents=True)
+    (tmp_path / "b" / "AD" / "1_1.png").write_bytes(b"")
+    with pytest.raises(MrisynthError, match="none of the 1 images can be used"):
+        pack_images(find_images(tmp_path / "b"), tmp_path / "out", size=16, seed=0, fractions=FRACTIONS)
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,14 @@
+"""Accept the verdicts, or stop the study when too many scans are excluded."""
+
+from mrisynth.files import read_table, write_table
+from mrisynth.imaging.verdicts import check_excluded_fraction
+from mrisynth.joblog import logged
+
+with logged(snakemake.log[0]):
+    verdicts = read_table(snakemake.input.verdicts, **dict.fromkeys(("status", "reason", "message"), "string"))
+    check_excluded_fraction(
+        verdicts,
+        snakemake.params.max_excluded_fraction,
+        where=f"{snakemake.input.verdicts}; {snakemake.input.page} shows them",
+    )
+    write_table(verdicts, snakemake.output[0])
