@@ -99,7 +99,7 @@ MEASURES: dict[str, Measure] = {
         meaning="range of the intensities inside the brain over their median",
         low=0.2,
         learned=("low", "high"),
-        closest=0.3,
+        closest=0.6,
     ),
     "clipped_fraction": Measure(unit="", meaning="share of the brain at the scan's largest intensity", high=0.05),
     "bias": Measure(
@@ -107,7 +107,7 @@ MEASURES: dict[str, Measure] = {
         meaning="spread of the logarithm of the bias field inside the brain",
         high=0.6,
         learned=("high",),
-        closest=0.1,
+        closest=0.2,
     ),
 }
 """In the order in which they are judged: the first that fails is the scan's reason."""
