@@ -6,11 +6,16 @@ import ctypes
 import faulthandler
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.imaging.isolation import isolated
+
+WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
 
 
 def crashed(item: int, how: str) -> str:
@@ -81,3 +86,16 @@ def test_stopping_early_leaves_no_process():
     results.close()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+def test_threads_of_torch_from_before_do_not_hang_the_child():
+    code = (
+        "import torch\n"
+        "from mrisynth.imaging.isolation import isolated\n"
+        "torch.set_num_threads(2)\n"
+        "work = lambda item: float(torch.nan_to_num(torch.ones(4_000_000)).sum())\n"
+        "assert work(0) == 4_000_000\n"
+        "print(list(isolated(work, 2, crashed=lambda item, how: how)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd=WORKFLOW)
+    assert done.stdout.strip() == "[4000000.0, 4000000.0]", done.stderr

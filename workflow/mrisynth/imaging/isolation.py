@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import TypeVar
@@ -22,7 +23,8 @@ def isolated(work: Callable[[int], Result], count: int, *, crashed: Callable[[in
     """Yield ``work(0)``, ``work(1)`` ... ``work(count - 1)``, all done in one forked child, one after the other.
 
     A child that dies in an item (a segmentation fault of a library, an abort) makes ``crashed(item, how)`` the result
-    of that item, and a new child goes on with the next. Whatever the work loads is loaded once a child.
+    of that item, and a new child goes on with the next. Whatever the work loads is loaded once a child. Where torch is
+    loaded before, it has one thread in the child.
 
     Args:
         work: what to do for an item; its result travels between the processes.
@@ -62,6 +64,7 @@ def _start(
 
 def _child(work: Callable[[int], Result], first: int, count: int, results: Connection, sender: Connection) -> None:
     results.close()
+    _forget_threads()
     for item in range(first, count):
         try:
             sender.send((work(item), None))
@@ -70,6 +73,12 @@ def _child(work: Callable[[int], Result], first: int, count: int, results: Conne
             break
     sender.close()
     os._exit(0)  # what the parent registered to happen at its end must not happen here
+
+
+def _forget_threads() -> None:
+    """Let torch work in this thread alone: it would wait for ever for threads that it had before the fork."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 def _travels(error: BaseException) -> bool:
