@@ -20,15 +20,20 @@ from mrisynth.imaging.volume import read_volume, write_volume
 
 NAME = b"Jane Doe"
 _READ = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from mrisynth.errors import ScanError
 from mrisynth.imaging.volume import read_volume
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def peak_kib():  # of this program alone: ru_maxrss counts the process that started it, too
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+before = peak_kib()
 try:
     reason = str(read_volume(sys.argv[1]).shape)
 except ScanError as error:
     reason = error.reason
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+after = peak_kib()
 print(json.dumps([reason, after / 2**20, (after - before) / 2**20]))
 """
 
