@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=144)
     parser.add_argument("--unseen", type=int, default=8, help="heads with left and right exchanged")
     parser.add_argument("--good", type=Path, help="a finished study of the same heads, whose work is taken over")
-    parser.add_argument("--work", type=Path, default=REPOSITORY / "benchmarks" / "work" / "quality_gate")
+    parser.add_argument("--work", type=Path, default=REPOSITORY / "benchmarks" / "scratch" / "quality_gate")
     chosen = parser.parse_args()
     heads = {
         path.name.removesuffix("-T1.nii.gz"): path for path in sorted((real_data() / "heads_ixi_2mm").glob("*.nii.gz"))

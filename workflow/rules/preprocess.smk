@@ -51,7 +51,7 @@ rule extract_brains:
 
 
 rule register_scans:
-    """Correct the bias, register to the template, scale intensities, and judge each brain of a bundle."""
+    """Correct the bias, register to the template, scale intensities, and measure each brain of a bundle."""
     input:
         scans=raw_scans_of_bundle,
         extraction="<results>/brain_extraction/bundle-{bundle}.tsv",
