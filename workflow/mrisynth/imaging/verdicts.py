@@ -77,7 +77,7 @@ def counts_table(quality: pd.DataFrame) -> pd.DataFrame:
 def _verdict(row: Mapping[str, Any], limits: list[Limit]) -> tuple[str, str | None, str | None]:
     reason, message = judge(row, limits)
     if row["status"] == MEASURED:
-        return ("excluded", reason, f"{row['scan']}: {message}") if reason else ("passed", None, None)
+        return ("excluded", reason, message) if reason else ("passed", None, None)
     if reason and row["reason"] not in FAULTS_OF_PROCESS:
         return "excluded", reason, f"{row['message']} {message}"
     return "excluded", row["reason"], row["message"]
