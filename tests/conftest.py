@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans: {folder} is not there (set MRISYNTH_REAL_DATA to the folder)")
     return folder
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[HTTPServer], HTTPServer]]:
+    """Start HTTP servers in threads of their own; all stop with the test."""
+    started = []
+
+    def start(server: HTTPServer) -> HTTPServer:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def test_linear_presets_find_the_known_transform(
 ):
     found = register_to_template(moved, template.image, transform=transform, seed=5, folder=tmp_path)
     assert corner_errors_mm(found.matrix, KNOWN).max() < 2.0
-    assert found.volume_ratio == pytest.approx(0.93**3, rel=0.03)
+    assert np.linalg.det(found.matrix[:3, :3]) == pytest.approx(0.93**3, rel=0.03)
     assert found.files == (tmp_path / "template_to_scan.mat",)
     assert found.folds(template.image) == 0.0
     np.testing.assert_array_equal(read_linear(found.files[0]), found.matrix)
@@ -157,7 +157,7 @@ def test_deformations_undo_a_bend_that_no_linear_map_can(transform: str, templat
         fits[each] = np.corrcoef(np.asarray(found.onto(template.image, bent).dataobj).ravel(), still.ravel())[0, 1]
         assert found.folds(template.image) == 0.0
     assert fits[transform] > 0.5 + 0.5 * fits["affine"], fits  # at least half of what is missing to 1
-    assert found.volume_ratio == pytest.approx(1.0, abs=0.1)
+    assert np.linalg.det(found.matrix[:3, :3]) == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_preset_leaves_no_warp_of_another(template: Template, moved: nib.Nifti1Image, tmp_path: Path):
@@ -174,7 +174,7 @@ def test_greedy_prints_nothing(template: Template, moved: nib.Nifti1Image, tmp_p
 
 def test_applied_volume_lies_on_the_template(template: Template, moved: nib.Nifti1Image, tmp_path: Path):
     found = register_to_template(moved, template.image, transform="rigid", seed=5, folder=tmp_path)
-    assert found.volume_ratio == pytest.approx(1.0, abs=1e-3)
+    assert np.linalg.det(found.matrix[:3, :3]) == pytest.approx(1.0, abs=1e-3)
     found = register_to_template(moved, template.image, transform="affine", seed=5, folder=tmp_path)
     cube = found.apply(moved, size=40)
     still = Registration(files=(), matrix=np.eye(4)).apply(template.image, size=40)

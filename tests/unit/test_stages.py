@@ -15,7 +15,7 @@ import pytest
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import write_json
-from mrisynth.imaging import brain_extraction
+from mrisynth.imaging import brain_extraction, registration_stage
 from mrisynth.imaging.extraction_stage import extract_bundle
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.imaging.limits import judge, limits_of_study
@@ -314,6 +314,21 @@ def test_planted_failures_are_caught(brain: nib.Nifti1Image, template: Template,
     for scan in ("upside-down", "back-to-front", "rolled-over"):
         assert verdicts[scan][0] == "orientation_margin", (scan, verdicts[scan])
         assert (tmp_path / "pp" / scan / "quality.png").is_file()  # kept, to be looked at
+
+
+def test_a_failed_registration_keeps_what_was_measured_before(
+    scans: dict[str, Path], template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def give_up(*_: object, **__: object) -> None:
+        raise ScanError("registration_failed", "ANTs gave up.")
+
+    monkeypatch.setattr(registration_stage, "register_to_template", give_up)
+    good, recipe = {"good": scans["good"]}, RegistrationRecipe(**SETTINGS, bias_correction=True)
+    extract_bundle(good, tmp_path / "ex", recipe=EXTRACTION)
+    row = register_bundle(good, tmp_path / "ex", tmp_path / "pp", template=template, recipe=recipe).iloc[0]
+    assert row["reason"] == "registration_failed"
+    assert row["brain_ml"] > 0 and row["bias"] > 0
+    assert (tmp_path / "pp" / "good" / "quality.png").is_file()
 
 
 def shrunk(mask: np.ndarray, scale: float) -> np.ndarray:

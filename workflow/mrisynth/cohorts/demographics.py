@@ -14,11 +14,6 @@ from mrisynth.cohorts.merge_log import entries_of_scans, log_table
 from mrisynth.cohorts.merging import Merged, merge
 
 
-def read_cohort_demographics(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> pd.DataFrame:
-    """Return one row a person with ``participant_id`` and what the cohort knows of them; see :func:`read_merged`."""
-    return read_merged(cohort, table, seed=seed).table
-
-
 def read_merged(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> Merged:
     """Read the demographics of a cohort and merge them by the rules of ``cohort.demographics_rules``.
 

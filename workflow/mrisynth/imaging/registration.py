@@ -37,11 +37,6 @@ class Registration:
     files: tuple[Path, ...]
     matrix: np.ndarray
 
-    @property
-    def volume_ratio(self) -> float:
-        """Volume of the scan's brain over that of the same brain in the template."""
-        return float(abs(np.linalg.det(self.matrix[:3, :3])))
-
     def folds(self, template: nib.Nifti1Image) -> float:
         """Return the share of the template's brain in which the deformation folds, 0..1; 0 for a linear transform.
 

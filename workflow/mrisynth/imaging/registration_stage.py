@@ -43,6 +43,7 @@ MEASURES = (
     "outside_fraction",
     "folds",
 )
+ON_PICTURE = ("brain_ml", "bias", "overlap", "correlation", "orientation_margin", "volume_ratio", "rotation_deg")
 COMPARED_SIZE = 64  # brains are compared with the template at this size, so that measures do not depend on the cube's
 IDENTITY = Registration(files=(), matrix=np.eye(4))
 
@@ -103,13 +104,15 @@ class _RegistrationStage:
     def task(self, scan: str, path: Path | None, source: Path, target: Path) -> ScanTask:
         def work(watch: Stopwatch) -> dict[str, Any]:
             before = _extraction_record(scan, source)
+            measures = dict(before["measures"])
             try:
                 if before["status"] == EXCLUDED:
                     raise ScanError(before["reason"], before["message"])
-                return before["measures"] | self._register(scan, path, source, target, watch)
+                self._register(scan, path, source, target, watch, measures)
             except ScanError as error:
                 self._draw_head(scan, path, source, target, because=error.reason)
-                raise ScanError(error.reason, str(error), before["measures"] | error.measures) from error
+                raise ScanError(error.reason, str(error), measures) from error
+            return measures
 
         record = source / RECORD_NAME
         inputs = {
@@ -128,8 +131,11 @@ class _RegistrationStage:
             work=work,
         )
 
-    def _register(self, scan: str, path: Path | None, source: Path, target: Path, watch: Stopwatch) -> dict[str, Any]:
-        recipe, measures = self._recipe, {}
+    def _register(
+        self, scan: str, path: Path | None, source: Path, target: Path, watch: Stopwatch, measures: dict[str, Any]
+    ) -> None:
+        """Write the scan's files and add to its measures, so that a failure keeps what was measured before it."""
+        recipe = self._recipe
         head = read_head(path, voxel_mm=recipe.voxel_mm, already_extracted=recipe.already_extracted)
         mask = nib.load(source / MASK_NAME)
         inside = np.asarray(mask.dataobj) > 0
@@ -137,7 +143,7 @@ class _RegistrationStage:
         corrected = head
         if recipe.bias_correction:
             corrected = correct_bias(head, mask, shrink_factor=_shrink_factor(head))
-            measures = measure_bias(np.asarray(head.dataobj), np.asarray(corrected.dataobj), inside)
+            measures |= measure_bias(np.asarray(head.dataobj), np.asarray(corrected.dataobj), inside)
             watch.lap("bias")
         if self._keep:
             write_volume(corrected, target / CORRECTED_NAME)
@@ -164,7 +170,6 @@ class _RegistrationStage:
         self._write(cube, cube_mask, target)
         self._draw(scan, head, inside, target, cube=cube, cube_mask=cube_mask, lines=_shown(measures))
         watch.lap("write")
-        return measures
 
     def _for_transform(self, brain: nib.Nifti1Image, inside: np.ndarray) -> nib.Nifti1Image:
         """The brain on the voxels that its transform is found on."""
@@ -233,6 +238,5 @@ def _shrink_factor(head: nib.Nifti1Image) -> int:
 
 
 def _shown(measures: Mapping[str, Any]) -> list[str]:
-    """The measures in two lines."""
-    words = [f"{name} {value:.3g}" for name, value in measures.items()]
-    return ["   ".join(words[: len(words) // 2]), "   ".join(words[len(words) // 2 :])]
+    """The measures that a picture has room for, a few words each."""
+    return [f"{name.replace('_', ' ')} {measures[name]:.4g}" for name in ON_PICTURE if name in measures]
