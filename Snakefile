@@ -8,6 +8,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/common.smk"
+include: "workflow/chain.smk"
 
 
 pathvars:
@@ -37,11 +38,14 @@ include: "workflow/rules/quality.smk"
 include: "workflow/rules/pyramid.smk"
 include: "workflow/rules/conditions.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/validate.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/cluster.smk"
+include: "workflow/rules/latents.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/estimate.smk"
 
 
 rule all:
@@ -50,6 +54,7 @@ rule all:
         "<results>/metrics.tsv",
         "<results>/quality/index.html",
         "<results>/report/index.html",
+        latent_reports,
     localrule: True
 
 

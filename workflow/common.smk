@@ -1,7 +1,6 @@
 """What the rules share: the study, and the input functions that need more than a pattern."""
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 from mrisynth.errors import ConfigError
@@ -26,6 +25,8 @@ except ConfigError as error:
 
 
 EXTRACTION = STUDY.config["preprocessing"]["brain_extraction"]
+EVALUATION = STUDY.config["evaluation"]
+VALIDATION_FEATURES = EVALUATION["validation_features"] or EVALUATION["features"][0]
 
 
 def raw_folders_of_bundle(bundle):
@@ -145,36 +146,9 @@ def condition_of_model(wildcards):
     return f"<results>/conditions/{STUDY.models[wildcards.model].condition}.tsv"
 
 
-def what_is_trained(wildcards):
-    """The recipe of a model without what only says where it may run, so that a change of mind retrains nothing."""
-    recipe = asdict(STUDY.models[wildcards.model])
-    del recipe["allow_cpu"]
-    return recipe
-
-
 def all_local_cores(wildcards):
     """Every core where jobs run on this machine, so that nothing starts beside a plan; one on a cluster."""
     return workflow.cores or 1
-
-
-def previous_chunk(wildcards):
-    """The state that a training chunk goes on from; the first has none."""
-    chunk = int(wildcards.chunk)
-    return f"<results>/training/{wildcards.model}/state-{chunk - 1}.pt" if chunk else []
-
-
-def last_state(wildcards):
-    """The state at the end of a model's training."""
-    return f"<results>/training/{wildcards.model}/state-{STUDY.models[wildcards.model].chunks - 1}.pt"
-
-
-def training_curves(wildcards):
-    """The loss curves of every chunk of every model."""
-    return [
-        f"<results>/training/{name}/curve-{chunk}.tsv"
-        for name, model in STUDY.models.items()
-        for chunk in range(model.chunks)
-    ]
 
 
 def by_size(small, middle, large):
@@ -187,14 +161,30 @@ def by_size(small, middle, large):
     return value
 
 
-def feature_weights(wildcards):
-    """The weights of a feature network, [] for the random one."""
-    spec = STUDY.config["features"][wildcards.features]
+def weights_of(features):
+    """The weights of the feature network of this name, [] for the random one."""
+    spec = STUDY.config["features"][features]
     return (
         (spec["weights"] or MEDICALNET_WEIGHTS)
         if spec["network"] == "medicalnet_resnet50"
         else []
     )
+
+
+def feature_weights(wildcards):
+    """The weights of the feature network of a path."""
+    return weights_of(wildcards.features)
+
+
+def validation_weights(wildcards):
+    """The weights of the feature network that training chunks are compared with."""
+    return weights_of(VALIDATION_FEATURES)
+
+
+def validation_embeddings(wildcards):
+    """The real scans as that network sees them at the size of a model."""
+    size = STUDY.models[wildcards.model].size
+    return f"<results>/embeddings/{VALIDATION_FEATURES}/{size}/real.npz"
 
 
 def embeddings_of_model(wildcards):
@@ -231,3 +221,14 @@ def clusters_of_round(wildcards):
 def clustered_models():
     """The models after which clusters are made."""
     return sorted(set(STUDY.config["clustering"]["feedback"]))
+
+
+def latent_reports(wildcards):
+    """The figures and tables of the latents of every model with encoders."""
+    encoding = [
+        model
+        for model, recipe in STUDY.models.items()
+        if recipe.family_recipe.get("encoders", "none") != "none"
+    ]
+    names = ("reconstructions.png", "interpolation.png", "directions.png")
+    return [f"<results>/latents/{model}/{name}" for model in encoding for name in names]

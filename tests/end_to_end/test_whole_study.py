@@ -20,11 +20,8 @@ MODELS = ("wgp_hagan", "hagan_demographics", "wgp_hagan_umap_cluster")
 
 
 @pytest.fixture(scope="module")
-def study(run_snakemake, clean_clone) -> Path:
-    finished = run_snakemake(*TINY, "--quiet", "rules", "host", "reason")
-    assert finished.returncode == 0, finished.stderr[-8000:]
-    assert "brain extraction" in finished.stderr, "no progress was shown"
-    return clean_clone / "studies" / "tiny"
+def study(tiny_study) -> Path:
+    return tiny_study
 
 
 def test_scans_in_are_passed_and_excluded(study):

@@ -10,7 +10,7 @@ from scipy import ndimage
 from mrisynth.metrics.frechet import frechet_distance
 from mrisynth.recipes import ModelRecipe
 from mrisynth.sampling import Sampler
-from mrisynth.training.chunk import train_chunk
+from mrisynth.training.chunk import ChunkFiles, train_chunk
 from mrisynth.training.export import export_model, export_untrained
 
 pytestmark = pytest.mark.real
@@ -61,12 +61,13 @@ def test_samples_become_brains(brains, family, tmp_path):
         name=family, family=family, condition="none", size=SIZE, images_total=4000, images_per_chunk=4000,
         batch_size=4, ema_half_life_images=400, family_recipe=settings,
     )  # fmt: skip
-    train_chunk(
-        recipe, images=brains, rows=np.arange(TRAINING), labels=np.full(TRAINING, -1), classes=[], previous=None,
-        state=tmp_path / "state.pt", curve=tmp_path / "curve.tsv", chunk=0, seed=1, device="cpu", threads=1,
+    state = train_chunk(
+        recipe, images=brains, rows=np.arange(TRAINING), labels=np.full(TRAINING, -1), columns={}, classes=[],
+        files=ChunkFiles(state=tmp_path / "state.pt", curve=tmp_path / "curve.tsv"), chunk=0, seed=1, device="cpu",
+        threads=1,
     )  # fmt: skip
     facts = {"classes": [], "columns": {}, "label_counts": [], "affine": np.eye(4).tolist(), "field_mm": 224.0}
-    export_model(tmp_path / "state.pt", recipe, folder=tmp_path / "trained", seed=1, **facts)
+    export_model(state, folder=tmp_path / "trained", seed=1, **facts)
     export_untrained(recipe, folder=tmp_path / "untrained", seed=1, **facts)
     train, held_out = _features(brains[:TRAINING]), _features(brains[TRAINING:])
     samples = {

@@ -41,13 +41,33 @@ def test_joint_classes_are_the_product_in_fixed_order(scans: pd.DataFrame) -> No
     condition = build_condition("demographics", scans, kind="categorical", columns=["sex", "age_tercile"])
     assert condition.columns == {"sex": ["m", "f"], "age_tercile": ["low", "middle", "high"]}
     assert condition.classes == ["m low", "m middle", "m high", "f low", "f middle", "f high"]
-    assert condition.table["label"].tolist() == [3, 2, 4, 0, 5, 1, -1, -1]
-    assert condition.table["label_name"].isna().tolist() == [False] * 6 + [True] * 2
+    assert condition.table["label"].tolist() == [3, 2, 4, 0, 5, 1, -2, -9]
+    assert condition.table["label_name"].tolist()[5:] == ["m middle", "n/a low", "f n/a"]
     shuffled = build_condition(
         "demographics", scans.sample(frac=1, random_state=1), kind="categorical", columns=["sex", "age_tercile"]
     )
     assert shuffled.classes == condition.classes
     assert shuffled.labels(scans["scan"]).tolist() == condition.table["label"].tolist()
+
+
+def test_what_is_known_of_a_scan_with_gaps_is_kept(tmp_path: Path, scans: pd.DataFrame, caplog) -> None:
+    scans.loc[0, ["sex", "age_tercile"]] = None
+    scans.loc[1, "age_tercile"] = "unheard of"
+    scans["split"] = ["train", "test", *["train"] * 6]
+    condition = build_condition("c", scans, kind="categorical", columns=["sex", "age_tercile"])
+    write_condition(condition, tmp_path / "c.tsv")
+    for told in (condition, read_condition(tmp_path / "c.tsv")):
+        # one digit a column, 0 for missing: sex m 1, f 2; tercile low 1, middle 2, high 3; label -1 - (4 sex + tercile)
+        assert told.labels(scans["scan"]).tolist() == [-1, -5, 4, 0, 5, 1, -2, -9]
+        assert told.table["label_name"].fillna("none").tolist()[:3] == ["none", "m n/a", "f middle"]
+        assert told.counts(scans["scan"]) == [1, 1, 0, 0, 1, 1]
+    assert "of 8 scans 1 have no label and 3 a part of one" in caplog.text
+
+
+@pytest.mark.parametrize("column", ["scan", "label", "seed"])
+def test_columns_with_names_of_the_tables_own_are_refused(scans: pd.DataFrame, column: str) -> None:
+    with pytest.raises(MrisynthError, match=f"names {column}, which no condition can be made of"):
+        build_condition("c", scans.assign(label="a", seed="b"), kind="categorical", columns=["sex", column])
 
 
 def test_labels_and_counts_follow_the_scans_asked_for(scans: pd.DataFrame) -> None:
@@ -73,12 +93,13 @@ def test_a_category_that_no_training_scan_has_is_unlabelled(scans: pd.DataFrame)
         (["site"], ("conditions.c", "column site", "single category HH")),
         (["sex", "site"], ("conditions.c", "column site", "single category HH")),
         (["dose"], ("conditions.c.columns", "dose", "age_tercile")),
-        (["scan"], ("conditions.c", "column scan", "different values")),
+        (["t1w"], ("conditions.c", "column t1w", "different values")),
         ([], ("conditions.c.columns", "empty")),
     ],
 )
 def test_impossible_columns_are_one_sentence(scans: pd.DataFrame, columns: list[str], words: tuple[str, ...]) -> None:
     many = pd.concat([scans.assign(scan=scans["scan"] + f"-{n}") for n in range(3)])
+    many["t1w"] = many["scan"] + ".nii.gz"
     with pytest.raises(MrisynthError) as error:
         build_condition("c", many, kind="categorical", columns=columns)
     assert all(word in str(error.value) for word in words), str(error.value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,14 +38,15 @@ def read(**changes) -> Study:
 def test_defaults_reach_every_level():
     config = complete(study(), load_schema(SCHEMA), source="x")
     assert config["preprocessing"]["brain_extraction"]["method"] == "hd_bet"
-    assert config["models"]["wgp_hagan"]["recipe"]["gradient_penalty"] == 10.0
+    assert config["models"]["wgp_hagan"]["recipe"]["penalty_weight"] == 10.0
     assert config["models"]["wgp_hagan"]["recipe"]["high_weight"] == 4.0
 
 
 def test_defaults_of_one_family_do_not_leak_into_the_other():
     config = complete(study(models__hagan={"family": "hagan"}), load_schema(SCHEMA), source="x")
-    assert "gradient_penalty" not in config["models"]["hagan"]["recipe"]
-    assert config["models"]["hagan"]["recipe"]["spectral_norm"] is True
+    hagan, wgp_hagan = (config["models"][name]["recipe"] for name in ("hagan", "wgp_hagan"))
+    assert (hagan["loss"], hagan["penalty"], hagan["high_weight"]) == ("relativistic", "zero_centred", 1.0)
+    assert (wgp_hagan["loss"], wgp_hagan["penalty"], wgp_hagan["high_weight"]) == ("wasserstein", "slope_one", 4.0)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +63,8 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
             r"unknown key models\.wgp_hagan\.recipe\.widht; did you mean width",
         ),
         (
-            {"models__wgp_hagan__recipe": {"gradient_penalty": "ten"}},
-            r"gradient_penalty is 'ten' \(text\); expected a number",
+            {"models__wgp_hagan__recipe": {"penalty_weight": "ten"}},
+            r"penalty_weight is 'ten' \(text\); expected a number",
         ),
         ({"models__wgp_hagan__condition": "colour"}, r"models\.wgp_hagan\.condition is colour; known are none"),
         ({"models__real": {"family": "hagan"}}, r"models\.real"),
@@ -71,6 +73,22 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
             r"preprocessing\.size is 64",
         ),
         ({"evaluation__features": ["medicalnet"]}, r"evaluation\.features names medicalnet; known are random"),
+        ({"evaluation__validation_features": "x"}, r"evaluation\.validation_features names x; known are random"),
+        ({"models__wgp_hagan__start_from": "vae"}, r"models\.wgp_hagan\.start_from is vae; expected a model of the"),
+        ({"models__wgp_hagan__start_from": "wgp_hagan"}, r"models\.wgp_hagan\.start_from leads back to wgp_hagan"),
+        (
+            {
+                "models__wgp_hagan__start_from": "two",
+                "models__two": {"family": "hagan", "start_from": "three"},
+                "models__three": {"family": "hagan", "start_from": "two"},
+            },
+            r"models\.wgp_hagan\.start_from leads back to two",
+        ),
+        (
+            {"models__wgp_hagan__replicates": 3, "models__wgp_hagan_seed3": {"family": "hagan"}},
+            r"models\.wgp_hagan_seed3 has the name of a replicate of models\.wgp_hagan",
+        ),
+        ({"models__wgp_hagan__replicates": 0}, r"models\.wgp_hagan\.replicates"),
         ({"clustering__feedback": ["vae"]}, r"clustering\.feedback names vae; known are wgp_hagan"),
         ({"conditions": {"sex": {"kind": "categorical"}}}, r"conditions\.sex\.columns is missing"),
         (
@@ -140,6 +158,41 @@ def test_models_of_a_clusters_condition_read_the_table_of_their_round():
     entry = {"family": "hagan", "condition": "umap"}
     mine = read(conditions={"umap": {"kind": "clusters"}}, models__second=entry)
     assert mine.models["second"].condition == "umap.1"
+
+
+def test_replicates_are_models_that_differ_by_name_alone():
+    mine = read(models__wgp_hagan={"family": "wgp_hagan", "replicates": 3}, models__one={"family": "hagan"})
+    assert mine.replicates == {"wgp_hagan": ["wgp_hagan", "wgp_hagan_seed2", "wgp_hagan_seed3"]}
+    assert list(mine.models) == ["wgp_hagan", "wgp_hagan_seed2", "wgp_hagan_seed3", "one"]
+    assert all(name == recipe.name for name, recipe in mine.models.items())
+    assert len({repr(replace(mine.models[name], name="x")) for name in mine.replicates["wgp_hagan"]}) == 1
+
+
+def test_replicates_start_from_weights_of_their_own():
+    import torch
+
+    from mrisynth.models import family
+
+    small = {"family": "wgp_hagan", "replicates": 2, "size": 32, "recipe": {"width": 8, "latent": 8}}
+    mine = read(models__wgp_hagan=small)
+    starts = [
+        family("wgp_hagan").network("generator", recipe, columns=[], seed=mine.seed).state_dict()["start.weight"]
+        for recipe in mine.models.values()
+    ]
+    assert not torch.equal(*starts)
+
+
+def test_a_model_may_start_from_a_file_or_from_another_model():
+    mine = read(
+        models__wgp_hagan={"family": "wgp_hagan", "start_from": "other"},
+        models__other={"family": "hagan", "start_from": "weights/generator.safetensors"},
+    )
+    assert mine.models["wgp_hagan"].start_from == "other"
+    assert mine.models["other"].start_from == "weights/generator.safetensors"
+
+
+def test_validation_features_may_be_named():
+    assert read(evaluation__validation_features="random").config["evaluation"]["validation_features"] == "random"
 
 
 def test_simulated_paths_and_bundles_agree():

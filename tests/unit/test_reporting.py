@@ -7,19 +7,24 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
+from matplotlib.image import imread, imsave
 
 from mrisynth.errors import MrisynthError
 from mrisynth.files import write_table
+from mrisynth.metrics.replicates import seed_spread
 from mrisynth.metrics.summary import COLUMNS
 from mrisynth.reporting.board import boards, number
+from mrisynth.reporting.curves import loss_curves
 from mrisynth.reporting.maps import umap_figure
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.scores import score_figure
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
 from mrisynth.reporting.style import wrapped
 from mrisynth.reporting.terminal import score_text
+from mrisynth.reporting.training_section import seed_table, validation_warnings
+from mrisynth.reporting.validation import kept_states, validation_figure
 from mrisynth.reporting.volumes import gallery, mean_and_spread, plane
+from mrisynth.reporting.watching import grids_over_time, health_report
 
 UNTRAINED = "Features of an untrained random network: compare only within this study."
 
@@ -102,6 +107,7 @@ def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
         ),
         quality={"scans": 13, "passed": 12, "excluded": 1},
         warnings=["Only 12 scans a set."],
+        alarms=["hagan <collapsed>"],
         tables=[Table("Recipes", "Words.", pd.DataFrame({"width": [16.0], "note": [None]}), "Samples")],
     )
     html = (tmp_path / "index.html").read_text()
@@ -110,6 +116,9 @@ def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
     assert html.count("data:image/png;base64,") == 1
     assert "Untrained features." in html and "13 scans in = 12 passed + 1 excluded" in html
     assert html.count('class="tag">best') == 2  # one cell and the legend
+    assert (
+        html.index("went wrong in training") < html.index("hagan &lt;collapsed&gt;") < html.index("Untrained features.")
+    )
     assert html.index('id="scores"') < html.index('id="samples"') < html.index('id="scans"')
 
 
@@ -121,6 +130,7 @@ def test_trained_features_raise_no_alarm(scores, tmp_path):
     )  # fmt: skip
     html = (tmp_path / "index.html").read_text()
     assert "Untrained features." not in html and "No scan was excluded." in html
+    assert "went wrong in training" not in html
 
 
 def test_planes_stand_upright():
@@ -162,6 +172,99 @@ def test_names_break_after_underscores():
     assert wrapped("noise", width=3) == "noise"
 
 
+def watch(folder, found):
+    """A watch folder with a grid at each of these images; its warnings may be None."""
+    folder.mkdir()
+    for images in found:
+        imsave(
+            folder / f"grid-{images:09d}.png",
+            np.full((20, 30), images % 256, dtype=np.uint8),
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+        )
+    table = pd.DataFrame({"images_seen": list(found), "diversity": 0.5, "critic_right": 0.6})
+    write_table(table.assign(warning=list(found.values())), folder / "health.tsv")
+    return folder
+
+
+def validation_of(model, *, kid, features="random", trained=False):
+    rows = {"model": model, "chunk": range(len(kid)), "images_seen": [1000 * (row + 1) for row in range(len(kid))]}
+    table = pd.DataFrame(rows).assign(features=features, features_trained=trained, n_real=29, n_synthetic=64)
+    table = table.assign(kid=kid, fid=[40 * value for value in kid], warning=f"fid of 29 scans. {UNTRAINED}")
+    best = int(np.nanargmin(kid)) if np.isfinite(kid).any() else len(kid) - 1
+    return table.assign(chosen=[row == best for row in range(len(kid))])
+
+
+def test_grids_are_the_first_a_middle_and_the_last(tmp_path):
+    folders = [watch(tmp_path / "0", dict.fromkeys((10, 20, 30))), watch(tmp_path / "1", dict.fromkeys((40, 50)))]
+    assert grids_over_time(folders, tmp_path / "stack.png") == [10, 30, 50]
+    picture = np.round(imread(tmp_path / "stack.png")[..., 0] * 255)
+    assert picture.shape == (3 * 20 + 2 * 14, 30)
+    assert [picture[row, 5] for row in (5, 39, 73)] == [10, 30, 50] and picture[25, 5] == 255
+    assert grids_over_time(folders[:1], tmp_path / "two.png", shown=9) == [10, 20, 30]
+    assert grids_over_time([], tmp_path / "none.png") == [] and not (tmp_path / "none.png").exists()
+
+
+def test_faults_at_the_end_alarm_and_faults_that_passed_are_told(tmp_path):
+    report = health_report(
+        {
+            "sick": [
+                watch(tmp_path / "0", {10: None, 20: "collapsed: alike"}),
+                watch(tmp_path / "1", {30: "collapsed: alike"}),
+            ],
+            "better": [watch(tmp_path / "2", {10: "critic saturated: right", 20: None})],
+            "well": [watch(tmp_path / "3", {10: None})],
+        }
+    )
+    assert report.alarms == ["sick, at 30 images: collapsed: alike (2 of 3 checks)."]
+    assert report.passed == [
+        "better: critic saturated at 1 of 2 checks, last at 10 of 20 images; the training got over it."
+    ]
+    assert health_report({}).alarms == []
+
+
+def test_validation_marks_the_kept_state(tmp_path):
+    tables = {
+        "hagan": validation_of("hagan", kid=[0.5, 0.2, 0.3]),
+        "wgp": validation_of("wgp", kid=[np.nan] * 2, trained=True),
+    }
+    kept = kept_states(tables).set_index("model")
+    assert kept.loc["hagan", ["kept after images", "of", "KID", "KID of the last"]].tolist() == [
+        "2,000", "3,000", "0.200", "0.300",
+    ]  # fmt: skip
+    assert kept.loc["hagan", "features"] == "random (untrained)" and kept.loc[
+        "wgp", ["kept after images", "KID"]
+    ].tolist() == ["2,000", "n/a"]
+    assert validation_warnings(tables) == ["Validation of hagan, wgp: fid of 29 scans."]
+    validation_figure(tables, tmp_path / "v.png", sizes={"hagan": 32, "wgp": 64}, replicates={})
+    one = {"hagan": tables["hagan"]}
+    validation_figure(one, tmp_path / "one.png", sizes={"hagan": 32}, replicates={})
+    assert imread(tmp_path / "v.png").shape[0] > 1.6 * imread(tmp_path / "one.png").shape[0]  # a row for each space
+
+
+def test_health_is_drawn_beside_the_losses_and_is_no_loss(tmp_path):
+    plain = pd.DataFrame({"images_seen": [8, 16], "generator_high": 1.0, "critic_high": 2.0, "penalty": 0.1})
+    off = plain.assign(waited_seconds=0.1, rollbacks=0, memory_gb=1.0, augmentation=0.0)
+    on = off.assign(right_high=0.9, diversity=[1.0, np.nan], augmentation=0.2)
+    for name, tables in {"plain": [plain], "off": [off], "on": [off, on]}.items():
+        loss_curves({str(place): [table] for place, table in enumerate(tables)}, tmp_path / f"{name}.png")
+    plain, off, on = (imread(tmp_path / f"{name}.png") for name in ("plain", "off", "on"))
+    assert plain.shape == off.shape and (plain == off).all()  # speed, memory and an augmentation never on are no loss
+    assert on.shape[1] > 1.2 * off.shape[1]  # a panel more
+
+
+def test_seeds_share_a_line_of_the_figure_and_a_row_of_the_table(tmp_path):
+    values = [("fid", name, "model", value) for name, value in (("gan", 30.0), ("gan_seed2", 36.0), ("other", 50.0))]
+    scores, replicates = scores_of(values), {"gan": ["gan", "gan_seed2"]}
+    score_figure(scores, tmp_path / "apart.png")
+    score_figure(scores, tmp_path / "joined.png", replicates=replicates)
+    assert imread(tmp_path / "joined.png").shape[0] < imread(tmp_path / "apart.png").shape[0]
+    (table,) = seed_table(seed_spread(scores, replicates))
+    assert table.frame["mean ± standard deviation"].tolist() == ["33.0 ± 4.24"]
+    assert table.frame["least to largest"].tolist() == ["30.0 to 36.0"] and table.frame["seeds"].tolist() == ["2"]
+
+
 @pytest.fixture
 def study(tmp_path, scores):
     generator = np.random.default_rng(1)
@@ -180,21 +283,26 @@ def study(tmp_path, scores):
     curve = pd.DataFrame(
         {"step": [1, 2], "images_seen": [8, 16], "generator_high": [1.0, 2.0], "critic_high": [3.0, 1.0]}
     )
+    curve = curve.assign(right_high=0.7, diversity=[1.2, np.nan], memory_gb=1.0, images_per_second=9.0)
+    watch(tmp_path / "watch-0", {8: None, 16: "collapsed: too alike"})
     projections = pd.DataFrame(
         {"source": ["wgp_hagan", "wgp_hagan.noise"], "id": ["0", "1"], "umap_x": 1.0, "umap_y": 2.0}
     )
     balance = pd.DataFrame({"variable": ["age"], "level": ["mean"], "split": ["test"], "participants": [3]})
     balance = balance.assign(value=40.0, smd=0.31)
     tables = {"metrics": scores, "quality": quality, "scans": scans, "clusters": clusters, "curve": curve}
+    tables |= {"validation": validation_of("wgp_hagan", kid=[0.5, 0.2, 0.3]), "replicates": seed_spread(scores, {})}
     for name, table in (tables | {"projections": projections, "balance": balance}).items():
         write_table(table, tmp_path / f"{name}.tsv")
-    paths = {name: tmp_path / f"{name}.tsv" for name in ("metrics", "quality", "scans", "balance")}
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("metrics", "quality", "scans", "balance", "replicates")}
     return StudyFiles(
         **paths,
         pyramid=pyramid,
         samples={"wgp_hagan": tmp_path / "samples.npy"},
         controls={"noise": tmp_path / "samples.npy"},
         curves={"wgp_hagan": [tmp_path / "curve.tsv", tmp_path / "curve.tsv"]},
+        watches={"wgp_hagan": [tmp_path / "watch-0"]},
+        validation={"wgp_hagan": tmp_path / "validation.tsv"},
         clusters={"wgp_hagan": tmp_path / "clusters.tsv"},
         projections={"wgp_hagan": tmp_path / "projections.tsv"},
     )
@@ -204,11 +312,17 @@ def test_whole_report_of_a_small_study(study, tmp_path):
     recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
     write_study_report(
         tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1, files=study,
-        models={"wgp_hagan": recipe}, clustered_features="random", clustered_features_trained=False,
+        models={"wgp_hagan": recipe}, clustered_features="random", clustered_features_trained=False, replicates={},
     )  # fmt: skip
     html = (tmp_path / "report" / "index.html").read_text()
     drawn = sorted(path.stem for path in (tmp_path / "report" / "figures").iterdir())
-    assert drawn == ["clusters_wgp_hagan", "gallery_32", "losses", "samples_wgp_hagan", "scores", "spread_32"]
+    assert drawn == [
+        "clusters_wgp_hagan", "gallery_32", "losses", "preview_wgp_hagan", "samples_wgp_hagan", "scores", "spread_32",
+        "validation",
+    ]  # fmt: skip
+    assert "wgp_hagan, at 16 images: collapsed: too alike (1 of 2 checks)." in html
+    assert html.index("Score against images seen") < html.index("during training") < html.index("<td>width</td>")
+    assert "after 8, 16 training images" in html and "Spread between seeds" not in html
     assert html.count("data:image/png;base64,") == len(drawn)
     assert "bad.nii.gz has 4 axes." in html and "7 scans in = 6 passed + 1 excluded" in html
     assert "40.0 (3)" in html and "<td>0.31</td>" in html and "<td>width</td><td>16</td>" in html

@@ -14,10 +14,12 @@ from safetensors.torch import load_file
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
 from mrisynth.models import family
+from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.sampling import Sampler, write_shard
-from mrisynth.training.chunk import train_chunk
+from mrisynth.training.chunk import ChunkFiles, train_chunk
 from mrisynth.training.export import export_model, export_untrained
+from mrisynth.wishes import wish_of
 
 RECIPE = ModelRecipe(
     name="model", family="hagan", condition="demographics", size=32, images_total=4, images_per_chunk=4,
@@ -32,20 +34,25 @@ UNCONDITIONAL = FACTS | {"classes": [], "columns": {}, "label_counts": []}
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory) -> Path:
+def state(tmp_path_factory) -> State:
     folder = tmp_path_factory.mktemp("training")
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 32), dtype=np.uint8)
-    train_chunk(
-        RECIPE, images=images, rows=np.arange(4), labels=np.array([0, 2, 5, -1]), classes=CLASSES, previous=None,
-        state=folder / "state.pt", curve=folder / "curve.tsv", chunk=0, seed=1, device="cpu", threads=1,
+    return train_chunk(
+        RECIPE, images=images, rows=np.arange(4), labels=np.array([0, 2, 5, -1]), columns=COLUMNS, classes=CLASSES,
+        files=ChunkFiles(state=folder / "state.pt", curve=folder / "curve.tsv"), chunk=0, seed=1, device="cpu", threads=1,
     )  # fmt: skip
-    return folder / "state.pt"
 
 
 @pytest.fixture(scope="module")
-def sampler(state) -> Sampler:
-    export_model(state, RECIPE, folder=state.parent / "model", **CONDITIONAL, extra={"training_scans": 4})
-    return Sampler.load(state.parent / "model")
+def model(state, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    export_model(state, folder=folder, **CONDITIONAL, extra={"training_scans": 4})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sampler(model) -> Sampler:
+    return Sampler.load(model)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +62,30 @@ def unconditional(tmp_path_factory) -> Sampler:
     return Sampler.load(folder)
 
 
-def test_the_exported_weights_are_the_moving_average(state, sampler):
-    content = torch.load(state, weights_only=True)
-    exported = load_file(state.parent / "model" / "generator.safetensors")
-    assert exported.keys() == content["averages"]["generator"].keys()
-    assert all(torch.equal(exported[name], weight) for name, weight in content["averages"]["generator"].items())
-    assert not torch.equal(exported["start.weight"], content["networks"]["generator"]["start.weight"])
+def test_the_exported_weights_are_the_moving_average(state, model):
+    average, current = state.averages["generator"].state_dict(), state.networks["generator"].state_dict()
+    exported = load_file(model / "generator.safetensors")
+    assert exported.keys() == average.keys()
+    assert all(torch.equal(exported[name], weight) for name, weight in average.items())
+    assert not torch.equal(exported["start.weight"], current["start.weight"])
+    assert sorted(path.name for path in model.iterdir()) == ["generator.safetensors", "recipe.json"]
+
+
+def test_a_model_with_encoders_brings_them_along(tmp_path):
+    recipe = replace(RECIPE, family_recipe=RECIPE.family_recipe | {"encoders": "detached"})
+    state = family("hagan").build(recipe, columns=[2, 3], seed=1, device="cpu")
+    export_model(state, folder=tmp_path / "trained", **CONDITIONAL)
+    export_untrained(recipe, folder=tmp_path / "untrained", **CONDITIONAL)
+    for folder in ("trained", "untrained"):
+        found = load_file(tmp_path / folder / "encoders.safetensors")
+        expected = {
+            f"{name}.{key}": weight
+            for name in ("encoder_slab", "encoder_global")
+            for key, weight in state.networks[name].state_dict().items()
+        }
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], weight) for key, weight in expected.items())
+        assert len(json.loads((tmp_path / folder / "recipe.json").read_text())["encoders_sha256"]) == 64
 
 
 def test_the_recipe_tells_what_the_model_is(sampler):
@@ -74,7 +99,7 @@ def test_the_recipe_tells_what_the_model_is(sampler):
 
 def test_the_untrained_model_is_where_training_starts(tmp_path):
     export_untrained(RECIPE, folder=tmp_path, **CONDITIONAL)
-    start = family("hagan").build(RECIPE, classes=6, seed=1, device="cpu").networks["generator"].state_dict()
+    start = family("hagan").build(RECIPE, columns=[2, 3], seed=1, device="cpu").networks["generator"].state_dict()
     exported = load_file(tmp_path / "generator.safetensors")
     assert all(torch.equal(exported[name], weight) for name, weight in start.items())
     assert json.loads((tmp_path / "recipe.json").read_text())["trained"] is False
@@ -104,8 +129,8 @@ def test_samples_have_their_size_range_and_affine(sampler):
 
 
 def test_classes_are_drawn_as_often_as_in_training(sampler):
-    shares = sampler._class_shares(None)
-    labels = [sampler._label(shares, seed) for seed in range(400)]
+    wish = wish_of(None, facts=sampler.facts)
+    labels = [wish.draw(seed) for seed in range(400)]
     assert set(labels) == {0, 2, 5}
     assert np.mean(np.array(labels) == 5) == pytest.approx(0.5, abs=0.1)
 
@@ -164,12 +189,10 @@ def test_a_shard_holds_the_samples_of_a_draw(sampler, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["low.npy", "t.tsv", "v.npy"]
 
 
-def test_missing_and_foreign_weights_are_refused(state, sampler, tmp_path):
+def test_missing_and_foreign_weights_are_refused(model, tmp_path):
     with pytest.raises(MrisynthError, match=r"recipe\.json is missing"):
         Sampler.load(tmp_path)
     export_untrained(RECIPE, folder=tmp_path, **CONDITIONAL)
-    (tmp_path / "generator.safetensors").write_bytes((state.parent / "model" / "generator.safetensors").read_bytes())
+    (tmp_path / "generator.safetensors").write_bytes((model / "generator.safetensors").read_bytes())
     with pytest.raises(MrisynthError, match=r"is not the file that recipe\.json names"):
         Sampler.load(tmp_path)
-    with pytest.raises(MrisynthError, match="made by another recipe"):
-        export_model(state, replace(RECIPE, batch_size=3), folder=tmp_path, **CONDITIONAL)

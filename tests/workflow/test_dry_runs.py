@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.workflow
@@ -25,6 +27,8 @@ ONE_MODEL = {
     "make_condition": 1,
     "plan_training": 1,
     "train_chunk": 10,
+    "validate_chunk": 10,
+    "keep_state": 1,
     "export_model": 1,
     "draw_samples": 4,
     "collect_samples": 1,
@@ -39,6 +43,8 @@ FIVE_MODELS = {
     "make_cluster_condition": 1,
     "plan_training": 5,
     "train_chunk": 50,
+    "validate_chunk": 50,
+    "keep_state": 5,
     "export_model": 5,
     "draw_samples": 20,
     "collect_samples": 5,
@@ -48,6 +54,7 @@ FIVE_MODELS = {
     "score_precision_recall": 5,
     "cluster_embeddings": 1,
     "collect_metrics": 1,
+    "collect_replicates": 1,
     "write_quality_page": 1,
     "write_report": 1,
     "all": 1,
@@ -55,7 +62,7 @@ FIVE_MODELS = {
 SMALL_STUDY = {
     name: count
     for name, count in FIVE_MODELS.items()
-    if not name.startswith("download_") and name not in ("train_chunk", "draw_samples")
+    if not name.startswith("download_") and name not in ("train_chunk", "validate_chunk", "draw_samples")
 } | dict.fromkeys(("prepare_template", "summarise_quality", "write_quality_page", "accept_scans", "build_pyramid"), 1)
 
 
@@ -83,7 +90,8 @@ def test_the_demo_plans_every_stage_and_no_download(snakemake, fresh):
     jobs = SMALL_STUDY | {"simulate_heads": 4, "extract_brains": 4, "register_scans": 4}
     planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh)
     found = planned.jobs
-    assert found.pop("train_chunk") >= 10, planned.text
+    assert found["train_chunk"] >= 10, planned.text
+    assert found.pop("validate_chunk") == found.pop("train_chunk")
     assert found.pop("draw_samples") == 5
     found.pop("total")
     assert found == jobs
@@ -113,8 +121,82 @@ def test_a_model_more_is_one_model_more(snakemake, fresh):
     after = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, more).jobs
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
     per_model = ("plan_training", "train_chunk", "export_model", "draw_samples", "collect_samples", "draw_controls")
-    per_model += ("embed_samples", "score_fid", "score_precision_recall")
+    per_model += ("validate_chunk", "keep_state", "embed_samples", "score_fid", "score_precision_recall")
     assert grown == dict.fromkeys(per_model, 1) | {"total": len(per_model)}
+
+
+def _jobs_of(text: str, rule: str) -> list[str]:
+    """What is printed of each job of a rule."""
+    return [job.split("\n\n", 1)[0] for job in text.split(f"rule {rule}:\n")[1:]]
+
+
+def _wildcards(job: str) -> list[str]:
+    """Model and chunk of a job."""
+    return list(re.search(r"wildcards: model=(\w+), chunk=(\w+)", job).groups())
+
+
+def test_a_model_that_starts_from_another_waits_for_its_kept_state(snakemake, fresh):
+    small = "size: 32, images_total: 20, images_per_chunk: 10, allow_cpu: true"
+    models = f"models={{one: {{family: hagan, {small}}}, two: {{family: hagan, start_from: one, {small}}}}}"
+    folder = fresh.removeprefix("folder=")
+    target = f"{folder}/models/two/generator.safetensors"
+    planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, models, "--", target)
+    assert planned.returncode == 0, planned.text
+    expected = {"train_chunk": 4, "keep_state": 2, "validate_chunk": 2, "export_model": 1}
+    assert {name: planned.jobs[name] for name in expected} == expected  # of the first model only its training is needed
+    jobs = {tuple(_wildcards(job)): job for job in _jobs_of(planned.text, "train_chunk")}
+    kept = f"{folder}/training/one/kept-1.pt"
+    assert [kept in jobs[model, chunk] for model in ("one", "two") for chunk in ("0", "1")] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_file_of_weights_to_start_from_must_be_there(snakemake, fresh, tmp_path):
+    weights = tmp_path / "generator.safetensors"
+    models = (
+        f"models={{one: {{family: hagan, start_from: {weights}, size: 32, images_total: 10, images_per_chunk: 10}}}}"
+    )
+    target = f"{fresh.removeprefix('folder=')}/models/one/generator.safetensors"
+    words = ("-n", "--configfile", "config/demo.yaml", "--config", fresh, models, "--", target)
+    without = snakemake(*words)
+    assert without.returncode == 1 and str(weights) in without.text
+    weights.touch()
+    assert str(weights) in _jobs_of(snakemake(*words).text, "train_chunk")[0]
+
+
+def test_a_model_trained_on_two_devices_asks_for_two_gpus(snakemake, fresh):
+    small = "family: hagan, size: 32, images_total: 10, images_per_chunk: 10"
+    models = f"models={{one: {{{small}}}, two: {{{small}, devices: 2}}}}"
+    folder = fresh.removeprefix("folder=")
+    targets = [f"{folder}/training/{model}/curve-0.tsv" for model in ("one", "two")]
+    planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, models, "--", *targets)
+    jobs = {_wildcards(job)[0]: job for job in _jobs_of(planned.text, "train_chunk")}
+    assert {model: re.search(r"\bgpu=(\d+)", job)[1] for model, job in jobs.items()} == {"one": "1", "two": "2"}
+
+
+def test_a_longer_training_goes_on_from_the_state_that_was_kept(snakemake, tmp_path, clean_clone):
+    """The files of a finished training of two chunks stand there; the third goes on from the kept state."""
+    folder = clean_clone / "studies" / tmp_path.name
+    inputs = ("pyramid/index.tsv", "pyramid/32.npy", "cohort/scans.tsv", "conditions/none.tsv")
+    chunks = [f"training/one/{part}" for n in (0, 1) for part in (f"candidate-{n}/", f"watch-{n}/", f"curve-{n}.tsv")]
+    scored = [f"training/one/validation-{n}.tsv" for n in (0, 1)]
+    for name in (*inputs, "embeddings/random/32/real.npz", *chunks, "training/one/kept-1.pt", *scored):
+        path = folder / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.touch()
+    longer = "models={one: {family: hagan, size: 32, images_total: 30, images_per_chunk: 10}}"
+    named = f"studies/{tmp_path.name}"
+    words = ("--configfile", "config/demo.yaml", "--config", f"folder={named}", longer, "--rerun-triggers", "mtime")
+    planned = snakemake("-n", *words, "--", f"{named}/models/one/generator.safetensors", folder=clean_clone)
+    assert planned.returncode == 0, planned.text
+    (job,) = _jobs_of(planned.text, "train_chunk")
+    assert _wildcards(job) == ["one", "2"]
+    assert f"{named}/training/one/kept-1.pt" in job
+    assert planned.jobs["keep_state"] == planned.jobs["validate_chunk"] == planned.jobs["export_model"] == 1
 
 
 @pytest.mark.parametrize(

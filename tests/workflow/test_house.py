@@ -37,7 +37,14 @@ def test_rooms_are_small(pattern, limit):
     ("room", "forbidden"),
     [
         ("networks", ("mrisynth.models", "mrisynth.training", "mrisynth.metrics")),
-        ("models", ("mrisynth.metrics", "mrisynth.embedding", "mrisynth.imaging", "mrisynth.cohorts")),
+        (
+            "models",
+            ("mrisynth.metrics", "mrisynth.embedding", "mrisynth.imaging", "mrisynth.cohorts", "mrisynth.datasets"),
+        ),
+        (
+            "models",
+            tuple(f"mrisynth.training.{part}" for part in ("chunk", "loop", "state", "start", "export", "batches")),
+        ),
         ("metrics", ("mrisynth.models", "mrisynth.networks", "mrisynth.training", "mrisynth.sampling")),
         ("imaging", ("mrisynth.models", "mrisynth.training", "mrisynth.metrics", "mrisynth.cohorts")),
         ("training", ("mrisynth.models.hagan", "mrisynth.models.wgp_hagan", "mrisynth.metrics", "mrisynth.imaging")),
@@ -50,6 +57,38 @@ def test_imports_point_one_way(room, forbidden):
         for path in (LIBRARY / room).glob("**/*.py")
         for name in imports(path)
         if name.startswith(forbidden)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("room", "known", "may"),
+    [
+        ("training", "mrisynth.models", {"mrisynth.models", "mrisynth.models.interface"}),
+        ("networks", "mrisynth", {"mrisynth.networks", "mrisynth.errors", "mrisynth.files"}),
+        (
+            "models",
+            "mrisynth",
+            {
+                "mrisynth.models",
+                "mrisynth.networks",
+                "mrisynth.training",
+                "mrisynth.errors",
+                "mrisynth.recipes",
+                "mrisynth.seeds",
+            },
+        ),
+    ],
+)
+def test_rooms_know_of_others_no_more_than_they_may(room, known, may):
+    """Training knows models by their interface and by name alone; families rest on networks and training."""
+    exact = room == "training"
+    wrong = [
+        f"{path.relative_to(LIBRARY)} imports {name}"
+        for path in (LIBRARY / room).glob("**/*.py")
+        for name in imports(path)
+        if name.startswith(known)
+        and not (name in may if exact else any(f"{name}.".startswith(f"{one}.") for one in may))
     ]
     assert wrong == []
 

@@ -13,11 +13,14 @@ import pandas as pd
 
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, write_json, write_table
+from mrisynth.labels import MISSING_LABEL, label_name, label_of
 from mrisynth.seeds import derive_seed
 
 _LOG = logging.getLogger(__name__)
-MISSING_LABEL = -1
 MOST_CATEGORIES = 20
+RESERVED = ("scan", "sample", "seed", "shard", "label", "label_name")
+"""Columns that tables of labels and of samples have of their own."""
+
 _ORDERS = {"sex": ("m", "f"), "age_tercile": ("low", "middle", "high")}
 
 
@@ -27,8 +30,9 @@ class Condition:
 
     Attributes:
         name: name of the condition.
-        table: one row a scan: ``scan``, one text column per entry of ``columns``, ``label`` (position in ``classes``,
-            -1 where it is missing) and ``label_name``.
+        table: one row a scan: ``scan``, one text column per entry of ``columns``, ``label`` (position in ``classes``;
+            below 0 a value is missing, see :mod:`mrisynth.labels`: -1 when all are) and ``label_name`` (``f n/a`` when
+            one of two is missing).
         columns: categories of each column, in their fixed order.
         classes: names of the joint classes: all combinations of the categories, the last column fastest
             (``m low``, ``m middle`` ... ``f high``); empty for the condition ``none``.
@@ -68,8 +72,9 @@ def build_condition(
 ) -> Condition:
     """Label every scan for one condition.
 
-    Categories are those that occur in the training split (all rows where ``scans`` has no column ``split``): a scan
-    with a category that no training scan has gets the label -1, as does one with a missing value.
+    Categories are those that occur in the training split (all rows where ``scans`` has no column ``split``): a
+    category that no training scan has counts as a missing value. A scan with some values missing gets a label below -1
+    that tells the others, one with none the label -1.
 
     Args:
         name: name of the condition, for errors and the files.
@@ -82,13 +87,15 @@ def build_condition(
         clusters: table with ``scan``, ``cluster`` (-1: none) and, if named, ``cluster_name``, for ``clusters``.
 
     Raises:
-        MrisynthError: a column is missing, holds only one category or more than :data:`MOST_CATEGORIES`, or all
-            training scans are of one class.
+        MrisynthError: a column is missing or has a name of :data:`RESERVED`, holds only one category or more than
+            :data:`MOST_CATEGORIES`, or all training scans are of one class.
     """
     if kind == "none":
         table = scans[["scan"]].assign(label=0, label_name="all").reset_index(drop=True)
         return Condition(name=name, table=table, columns={}, classes=[])
     if kind == "categorical":
+        for column in set(columns) & set(RESERVED):
+            raise MrisynthError(f"conditions.{name}.columns names {column}, which no condition can be made of.")
         values = {column: _text(scans, column, name) for column in columns}
         orders = {column: _ORDERS.get(column, ()) for column in columns}
         if not columns:
@@ -152,12 +159,15 @@ def _joint(
 ) -> Condition:
     training = scans["split"] == "train" if "split" in scans else pd.Series(True, index=scans.index)
     columns = {column: _categories(name, column, texts[training], orders[column]) for column, texts in values.items()}
-    combinations = list(product(*columns.values()))
-    positions = {combination: label for label, combination in enumerate(combinations)}
-    classes = [" ".join(combination) for combination in combinations]
-    labels = [positions.get(row, MISSING_LABEL) for row in zip(*values.values(), strict=True)]
+    classes = [" ".join(combination) for combination in product(*columns.values())]
+    sizes = [len(words) for words in columns.values()]
+    positions = [{word: number for number, word in enumerate(words)} for words in columns.values()]
+    labels = [
+        label_of([numbers.get(word) for numbers, word in zip(positions, row, strict=True)], sizes)
+        for row in zip(*values.values(), strict=True)
+    ]
     table = pd.DataFrame({"scan": scans["scan"], **values, "label": labels})
-    table["label_name"] = [classes[label] if label >= 0 else None for label in labels]
+    table["label_name"] = [None if label == MISSING_LABEL else label_name(label, columns) for label in labels]
     present = table["label"][training & (table["label"] >= 0)]
     if present.nunique() < 2:
         raise MrisynthError(
@@ -167,9 +177,11 @@ def _joint(
     empty = [classes[label] for label in range(len(classes)) if label not in set(present)]
     if empty:
         _LOG.warning("condition %s: no training scan is of class %s", name, ", ".join(empty))
-    unlabelled = int((table["label"] == MISSING_LABEL).sum())
-    if unlabelled:
-        _LOG.warning("condition %s: %d of %d scans have no label", name, unlabelled, len(table))
+    unlabelled, partly = int((table["label"] == MISSING_LABEL).sum()), int((table["label"] < MISSING_LABEL).sum())
+    if unlabelled or partly:
+        _LOG.warning(
+            "condition %s: of %d scans %d have no label and %d a part of one", name, len(table), unlabelled, partly
+        )
     return Condition(name=name, table=table, columns=columns, classes=classes)
 
 

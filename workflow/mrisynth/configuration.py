@@ -28,12 +28,31 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any], *, source: st
         schema: the study's schema; the settings of model families stand under ``$defs/recipes``.
         source: the file that the user wrote, named in errors.
     """
-    study = _completed(dict(config), schema, source=source, path=())
+    study = _completed(_with_presets(config, schema, source=source), schema, source=source, path=())
     for name, model in study["models"].items():
         recipes = schema["$defs"]["recipes"]
         path = ("models", name, "recipe")
         model["recipe"] = _completed(model["recipe"], recipes[model["family"]], source=source, path=path)
     return study
+
+
+def _with_presets(config: Mapping[str, Any], schema: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+    """Return a copy in which every model has the keys of its preset that the user has not given."""
+    filled = copy.deepcopy(dict(config))
+    models = filled.get("models")
+    for name, model in models.items() if isinstance(models, dict) else ():
+        family = model.get("family") if isinstance(model, dict) else None
+        presets = schema["$defs"]["presets"].get(family, {}) if isinstance(family, str) else {}
+        wanted = model.get("preset", "default") if presets else None
+        if wanted is None:
+            continue
+        if wanted not in list(presets):
+            known = ", ".join(presets)
+            raise ConfigError(f"{source}: models.{name}.preset is {wanted!r}; family {family} has {known}.")
+        preset, given = copy.deepcopy(presets[wanted]), model.get("recipe") or {}
+        recipe = preset.pop("recipe", {}) | given if isinstance(given, dict) else given
+        models[name] = preset | model | {"recipe": recipe}
+    return filled
 
 
 def _completed(

@@ -20,7 +20,7 @@ class TrainingSet:
     Attributes:
         images: uint8 [scan, x, y, z], memory-mapped, all scans that passed.
         rows: int64 [n], the rows of ``images`` that belong to the training split.
-        labels: int64 [n], the class of each; -1 where it is missing.
+        labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`.
         condition: the condition that the labels belong to.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def keep_file(source: Path, path: Path) -> None:
+    """Make ``path`` the same file as ``source``, which may then be deleted; a copy where links cannot be made."""
+    with atomic(path) as unfinished:
+        try:
+            unfinished.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, unfinished)
 
 
 def sha256_of(path: str | Path) -> str:

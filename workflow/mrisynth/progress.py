@@ -39,9 +39,9 @@ class Progress:
         if self._stream is None:
             return
         left_s = elapsed_s / max(self.done, 1) * max(self.total - self.done, 0)
-        left = f", {_clock(left_s)} left" if self.done < self.total else ""
+        left = f", {clock(left_s)} left" if self.done < self.total else ""
         tail = f" ({note})" if note else ""
-        _say(self._stream, f"    {self.what}: {self.done}/{self.total} in {_clock(elapsed_s)}{left}{tail}")
+        _say(self._stream, f"    {self.what}: {self.done}/{self.total} in {clock(elapsed_s)}{left}{tail}")
 
 
 def track(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
@@ -58,6 +58,13 @@ def announce(what: str) -> None:
         _say(stream, f"[{time.strftime('%H:%M:%S')}] {what}")
 
 
+def clock(seconds: float) -> str:
+    """Return seconds as ``minutes:seconds``, from an hour on as ``hours:minutes:seconds``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def _say(stream: TextIO, line: str) -> None:
     stream.write(line + "\n")  # one write, so that lines of jobs side by side stay whole
     stream.flush()
@@ -65,9 +72,3 @@ def _say(stream: TextIO, line: str) -> None:
 
 def _terminal() -> TextIO | None:
     return None if os.environ.get("MRISYNTH_QUIET") == "1" else sys.__stderr__
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

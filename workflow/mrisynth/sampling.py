@@ -9,9 +9,10 @@ Three lines without a workflow::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,23 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from mrisynth.errors import MrisynthError
-from mrisynth.files import MISSING, atomic, read_json, sha256_of, write_table
+from mrisynth.files import atomic, read_json, sha256_of, write_table
+from mrisynth.labels import MISSING_LABEL, label_name, values_of
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family
 from mrisynth.progress import Progress
 from mrisynth.recipes import ModelRecipe
-from mrisynth.seeds import derive_seed, numpy_generator
+from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
 from mrisynth.training.export import RECIPE, WEIGHTS
+from mrisynth.training.precision import computing_in
+from mrisynth.wishes import Condition, wish_of
 
-Condition = str | int | Mapping[str, str] | None
+_WAITING = 2  # volumes drawn but not yet written
+_SMALL, _TOGETHER = 64, 4  # up to that size, so many samples are made at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +47,8 @@ class Samples:
     Attributes:
         volumes: float32 [sample, x, y, z] in [-1, 1], background near -1, axes to right, front, top.
         low_resolution: float32 [sample, x, y, z] at a quarter of the size, in [-1, 1].
-        labels: class numbers; -1 without a condition.
-        label_names: class names; ``n/a`` without a condition.
+        labels: what the generator was told, as in :mod:`mrisynth.labels`; -1 without a condition.
+        label_names: the same in words; ``n/a`` without a condition.
         seeds: seed of every sample's latent.
         affine: 4 x 4, voxel index to world mm.
     """
@@ -56,39 +62,56 @@ class Samples:
 
     def images(self) -> list[nib.Nifti1Image]:
         """Return NIfTI images, float32 in [0, 1] with the background near 0, in world mm."""
-        values = np.clip((self.volumes + 1.0) / 2.0, 0.0, 1.0).astype(np.float32)
-        return [_nifti(volume, self.affine) for volume in values]
+        return [unit_image(volume, self.affine) for volume in self.volumes]
 
 
 class Sampler:
-    """A trained model that draws samples; made by :meth:`load`."""
+    """A trained model that draws samples; made by :meth:`load`.
+
+    On a GPU the generator computes in the precision that it was trained in (``precision`` of the recipe), on a CPU in
+    32 bits. Small samples are made four at once. Kernels for four round otherwise than for one, so it is four even
+    where fewer are wanted, and sample k is always at place k modulo 4: it never depends on those beside it.
+
+    Attributes:
+        facts: content of recipe.json.
+        recipe: recipe of the model.
+        classes: names of the joint classes; empty for an unconditional model.
+        columns: categories of each condition column.
+        affine: 4 x 4, voxel index to world mm.
+        device: ``cpu`` or ``cuda``.
+        network: the generator, not to be trained.
+    """
 
     def __init__(self, network: torch.nn.Module, family: Family, facts: Mapping[str, Any], *, device: str) -> None:
         self.facts = facts
         self.recipe = ModelRecipe(**facts["model"])
         self.classes: list[str] = facts["classes"]
+        self.columns: dict[str, list[str]] = {column["name"]: column["categories"] for column in facts["columns"]}
         self.affine = np.array(facts["affine"])
         self.device = device
         self._family = family
-        self._network = network.to(device).eval().requires_grad_(requires_grad=False)
+        network = network.to(device, memory_format=torch.channels_last_3d)
+        self.network = network.eval().requires_grad_(requires_grad=False)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Sampler:
         """Load ``generator.safetensors`` and ``recipe.json`` of a folder.
 
         Raises:
-            MrisynthError: when one is missing, or the weights are not those that the recipe names.
+            MrisynthError: when one is missing or not of this version, or the weights are not those that the recipe
+                names.
         """
         folder = Path(folder)
         for path in (folder / RECIPE, folder / WEIGHTS):
             if not path.is_file():
                 raise MrisynthError(f"{path} is missing; a model folder holds {RECIPE} and {WEIGHTS}.")
-        facts = read_json(folder / RECIPE)
+        facts = _read_facts(folder / RECIPE)
         if sha256_of(folder / WEIGHTS) != facts["weights_sha256"]:
             raise MrisynthError(f"{folder / WEIGHTS} is not the file that {RECIPE} names (sha256); export it again.")
         recipe = ModelRecipe(**facts["model"])
         family = family_named(recipe.family)
-        network = family.generator(recipe, classes=len(facts["classes"]), seed=facts["seed"])
+        sizes = [len(column["categories"]) for column in facts["columns"]]
+        network = family.network("generator", recipe, columns=sizes, seed=facts["seed"])
         network.load_state_dict(load_file(folder / WEIGHTS))
         return cls(network, family, facts, device=device)
 
@@ -100,7 +123,8 @@ class Sampler:
             seed: default the seed of the study that trained the model.
             first: number of the first sample.
             condition: a class by name or number, or values of some condition columns (``{"sex": "f"}``; the others
-                are drawn). By default classes are drawn as often as they stood in the training set.
+                are drawn, ``n/a`` asks for a missing value). By default classes are drawn as often as they stood in
+                the training set. See :func:`mrisynth.wishes.wish_of`.
 
         Raises:
             MrisynthError: for a class or column that the model does not have.
@@ -122,62 +146,46 @@ class Sampler:
         self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray, int, int]]:
         """Yield (volume, low-resolution volume, label, seed) one by one; arguments as :meth:`draw`."""
+        for volume, low, label, sample_seed in self.stream_tensors(count, seed=seed, first=first, condition=condition):
+            yield volume.float().cpu().numpy(), low.float().cpu().numpy(), label, sample_seed
+
+    def stream_tensors(
+        self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None
+    ) -> Iterator[tuple[Tensor, Tensor, int, int]]:
+        """Yield as :meth:`stream`, the volumes still on the device [x, y, z] and in the precision that made them."""
         seed = self.facts["seed"] if seed is None else seed
-        shares = self._class_shares(condition)
-        for number in range(first, first + count):
-            sample_seed = derive_seed(seed, "sample", self.recipe.name, number)
-            label = self._label(shares, sample_seed)
-            generator = torch.Generator().manual_seed(sample_seed)
-            latents = torch.randn(1, *self._family.latent_shape(self.recipe), generator=generator)
-            with torch.inference_mode():
-                labels = torch.tensor([label], device=self.device)
-                volume, low = self._family.sample(self._network, latents.to(self.device), labels)
-            yield volume[0, 0].float().cpu().numpy(), low[0, 0].float().cpu().numpy(), label, sample_seed
+        told = getattr(self._family, "settings", None)
+        condition_input = told(self.recipe).condition_input if told else None
+        wish = wish_of(condition, facts=self.facts, condition_input=condition_input)
+        together = _TOGETHER if self.recipe.size <= _SMALL else 1
+        for start in range(first - first % together, first + count, together):
+            latents = torch.zeros(together, *self._family.latent_shape(self.recipe))
+            labels, seeds = [MISSING_LABEL] * together, [0] * together
+            wanted = range(max(first, start) - start, min(first + count, start + together) - start)
+            for place in wanted:
+                seeds[place] = derive_seed(seed, "sample", self.recipe.name, start + place)
+                labels[place] = wish.draw(seeds[place])
+                generator = torch.Generator().manual_seed(seeds[place])
+                latents[place] = torch.randn(1, *latents.shape[1:], generator=generator)[0]
+            volumes, low = self.generate(latents, labels)
+            for place in wanted:
+                yield volumes[place], low[place], labels[place], seeds[place]
+
+    def generate(self, latents: Tensor, labels: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return the volumes [n, x, y, z] and low-resolution volumes of latents [n, ...], on the device, in [-1, 1]."""
+        told = torch.tensor(labels, device=self.device)
+        precision = self.recipe.precision if self.device != "cpu" else "fp32"
+        with torch.inference_mode(), computing_in(precision, told):
+            volumes, low = self._family.sample(self.network, latents.to(self.device), told)
+        return volumes[:, 0], low[:, 0]
 
     def label_name(self, label: int) -> str:
-        """Return the name of a class, ``n/a`` for -1."""
-        return self.classes[label] if label >= 0 else MISSING
+        """Return a label in words, ``n/a`` where nothing is known."""
+        return label_name(label, self.columns)
 
-    def _label(self, shares: np.ndarray, sample_seed: int) -> int:
-        return int(numpy_generator(sample_seed, "label").choice(len(shares), p=shares)) if len(shares) else -1
-
-    def _class_shares(self, condition: Condition) -> np.ndarray:
-        """Return the probability of every class under a wish; empty for an unconditional model."""
-        if condition is None:
-            allowed = list(range(len(self.classes)))
-        elif isinstance(condition, Mapping):
-            allowed = self._matching(condition)
-        else:
-            allowed = [self._class_number(condition)]
-        counts = np.zeros(len(self.classes))
-        counts[allowed] = np.array(self.facts["label_counts"], dtype=float)[allowed]
-        if allowed and not counts.any():  # asked for what training never showed: equal shares
-            counts[allowed] = 1.0
-        return counts / counts.sum() if allowed else counts
-
-    def _class_number(self, wanted: str | int) -> int:
-        if isinstance(wanted, str) and wanted in self.classes:
-            return self.classes.index(wanted)
-        if isinstance(wanted, int) and 0 <= wanted < len(self.classes):
-            return wanted
-        raise MrisynthError(f"Model {self.recipe.name} has no class {wanted!r}; {self._known()}.")
-
-    def _matching(self, wanted: Mapping[str, str]) -> list[int]:
-        columns = {column["name"]: column["categories"] for column in self.facts["columns"]}
-        for name, value in wanted.items():
-            if name not in columns:
-                known = ", ".join(columns) or "none"
-                raise MrisynthError(f"Model {self.recipe.name} has no condition column {name!r}; its columns: {known}.")
-            if value not in columns[name]:
-                known = ", ".join(columns[name])
-                raise MrisynthError(f"Model {self.recipe.name}: column {name} has no value {value!r}; it has {known}.")
-        joint = [dict(zip(columns, values, strict=True)) for values in product(*columns.values())]
-        return [label for label, row in enumerate(joint) if all(row[name] == value for name, value in wanted.items())]
-
-    def _known(self) -> str:
-        if not self.classes:
-            return "it is unconditional"
-        return "its classes: " + ", ".join(f"{label} {name}" for label, name in enumerate(self.classes))
+    def values(self, label: int) -> dict[str, str]:
+        """Return what a label says of each condition column, ``n/a`` for nothing."""
+        return values_of(label, self.columns)
 
 
 def write_shard(
@@ -190,7 +198,9 @@ def write_shard(
     low_path: Path,
     table_path: Path,
 ) -> None:
-    """Write some samples as packed arrays and a table; memory holds one sample at a time.
+    """Write some samples as packed arrays and a table; memory holds a few samples at a time.
+
+    Volumes become 8-bit numbers where they were made, and are written by a thread while the next is drawn.
 
     Args:
         sampler: the model.
@@ -199,27 +209,61 @@ def write_shard(
         seed: as in :meth:`Sampler.draw`.
         volumes_path: .npy, uint8 [sample, x, y, z], 0 .. 255.
         low_path: .npy, the low-resolution volumes likewise.
-        table_path: TSV with sample (number), seed, label and label_name.
+        table_path: TSV; columns of :func:`table_row`.
     """
     size = sampler.recipe.size
-    rows: list[dict[str, Any]] = []
-    progress = Progress(f"sampling {sampler.recipe.name}", count)
     with atomic(volumes_path) as unfinished, atomic(low_path) as unfinished_low:
         volumes = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, size, size, size))
-        low_volumes: list[np.ndarray] = []
-        for place, (volume, low, label, sample_seed) in enumerate(sampler.stream(count, seed=seed, first=first)):
-            volumes[place] = from_unit(volume)
-            low_volumes.append(from_unit(low))
-            row = {"sample": first + place, "seed": sample_seed, "label": label}
-            rows.append(row | {"label_name": sampler.label_name(label)})
-            progress.advance()
+        low_volumes: dict[int, np.ndarray] = {}
+
+        def write(place: int, volume: Tensor, low: Tensor) -> None:
+            volumes[place] = volume.cpu().numpy()
+            low_volumes[place] = low.cpu().numpy()
+
+        rows = _draw_and_write(sampler, write, first=first, count=count, seed=seed)
         volumes.flush()
         with unfinished_low.open("wb") as stream:
-            np.save(stream, np.stack(low_volumes), allow_pickle=False)
+            np.save(stream, np.stack([low_volumes[place] for place in range(count)]), allow_pickle=False)
     write_table(pd.DataFrame(rows), table_path)
 
 
-def _nifti(volume: np.ndarray, affine: Sequence[Sequence[float]] | np.ndarray) -> nib.Nifti1Image:
-    image = nib.Nifti1Image(volume, np.asarray(affine))
+def table_row(sampler: Sampler, number: int, *, seed: int, label: int) -> dict[str, Any]:
+    """Return a sample's row: number, seed, label, label_name, and the value of each condition column that it has."""
+    row = {"sample": number, "seed": seed, "label": label, "label_name": sampler.label_name(label)}
+    return row | sampler.values(label)
+
+
+def unit_image(volume: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
+    """Return a volume [x, y, z] in [-1, 1] as a NIfTI image, float32 in [0, 1], in world mm."""
+    image = nib.Nifti1Image(np.clip((volume + 1.0) / 2.0, 0.0, 1.0).astype(np.float32), affine)
     image.header.set_xyzt_units("mm")
     return image
+
+
+def _draw_and_write(
+    sampler: Sampler, write: Callable[[int, Tensor, Tensor], None], *, first: int, count: int, seed: int | None
+) -> list[dict[str, Any]]:
+    """Draw samples and hand each, as 8-bit numbers, to a thread that writes it; return their rows."""
+    rows: list[dict[str, Any]] = []
+    progress = Progress(f"sampling {sampler.recipe.name}", count)
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="samples") as writer:
+        drawn = sampler.stream_tensors(count, seed=seed, first=first)
+        for place, (volume, low, label, sample_seed) in enumerate(drawn):
+            waiting.append(writer.submit(write, place, from_unit(volume), from_unit(low)))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+            rows.append(table_row(sampler, first + place, seed=sample_seed, label=label))
+            progress.advance()
+        for written in waiting:
+            written.result()
+    return rows
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    facts = read_json(path)
+    try:
+        ModelRecipe(**facts["model"])
+    except (KeyError, TypeError) as error:
+        raise MrisynthError(f"{path} is no recipe of this version of mrisynth ({error}); export it again.") from error
+    return facts

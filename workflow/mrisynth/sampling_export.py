@@ -27,12 +27,14 @@ def collect_shards(
     Args:
         volumes: the shards' arrays, uint8 [sample, x, y, z], in order.
         tables: the shards' tables, in the same order.
-        recipe: the model's recipe.json, which knows the affine.
+        recipe: the model's recipe.json, which knows the affine and the condition's columns.
     """
-    parts = [read_table(table).assign(shard=table.stem) for table in tables]
+    facts = read_json(recipe)
+    words = dict.fromkeys((column["name"] for column in facts["columns"]), "string")
+    parts = [read_table(table, **words).assign(shard=table.stem) for table in tables]
     samples = pd.concat(parts, ignore_index=True)
     nifti_folder.mkdir(parents=True, exist_ok=True)
-    affine = np.array(read_json(recipe)["affine"])
+    affine = np.array(facts["affine"])
     written = 0
     for shard, part in zip(volumes, parts, strict=True):
         packed = np.load(shard, mmap_mode="r", allow_pickle=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
@@ -62,17 +62,23 @@ class Study:
     @cached_property
     def models(self) -> dict[str, ModelRecipe]:
         """The recipes of all models, by name; ``condition`` is the name of the condition's table."""
-        shared = ("family", "size", "images_total", "images_per_chunk", "batch_size", "precision")
-        shared += ("ema_half_life_images", "allow_cpu")
+        shared = {field.name for field in fields(ModelRecipe)} - {"name", "condition", "family_recipe"}
         return {
-            name: ModelRecipe(
-                name=name,
+            replicate: ModelRecipe(
+                name=replicate,
                 condition=self._condition_table(entry),
                 family_recipe=entry["recipe"],
                 **{key: entry[key] for key in shared},
             )
             for name, entry in self.config["models"].items()
+            for replicate in _replicates(name, entry["replicates"])
         }
+
+    @cached_property
+    def replicates(self) -> dict[str, list[str]]:
+        """The models that are trained from the same entry but for the seed, by the entry's name; one has none."""
+        entries = self.config["models"].items()
+        return {name: _replicates(name, entry["replicates"]) for name, entry in entries if entry["replicates"] > 1}
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -157,6 +163,7 @@ class Study:
                 raise ConfigError(f"{self.source}: conditions.{name}.columns is missing; name columns of scans.tsv.")
         for key, names, known in (
             ("evaluation.features", config["evaluation"]["features"], config["features"]),
+            ("evaluation.validation_features", _named(config["evaluation"]["validation_features"]), config["features"]),
             ("clustering.features", [config["clustering"]["features"]], config["features"]),
             ("clustering.feedback", config["clustering"]["feedback"], config["models"]),
         ):
@@ -164,6 +171,15 @@ class Study:
                 raise ConfigError(f"{self.source}: {key} names {name}; known are {', '.join(sorted(known))}.")
 
     def _check_model(self, name: str, entry: Mapping[str, Any]) -> None:
+        self._check_start(name, entry["start_from"])
+        if entry["devices"] > entry["batch_size"]:
+            raise ConfigError(
+                f"{self.source}: models.{name}.devices is {entry['devices']} but batch_size is {entry['batch_size']}; "
+                "every device needs an image of each batch."
+            )
+        for replicate in _replicates(name, entry["replicates"])[1:]:
+            if replicate in self.config["models"]:
+                raise ConfigError(f"{self.source}: models.{replicate} has the name of a replicate of models.{name}.")
         known = {"none": {"kind": "none"}} | self.config["conditions"]
         if entry["condition"] not in known:
             raise ConfigError(
@@ -189,3 +205,29 @@ class Study:
                 f"{self.source}: models.{name} is told the clusters of round {round_}, which wait for {name} itself "
                 f"(clustering.feedback)."
             )
+
+    def _check_start(self, name: str, start: str | None) -> None:
+        seen = [name]
+        while start is not None and not is_weights_file(start):
+            if start not in self.config["models"]:
+                raise ConfigError(
+                    f"{self.source}: models.{seen[-1]}.start_from is {start}; expected a model of the study or a file "
+                    "kept-*.pt or *.safetensors."
+                )
+            if start in seen:
+                raise ConfigError(f"{self.source}: models.{name}.start_from leads back to {start}.")
+            seen.append(start)
+            start = self.config["models"][start]["start_from"]
+
+
+def is_weights_file(start: str) -> bool:
+    """Return whether ``start_from`` names a file and not a model."""
+    return start.endswith((".pt", ".safetensors"))
+
+
+def _named(name: str | None) -> list[str]:
+    return [] if name is None else [name]
+
+
+def _replicates(name: str, count: int) -> list[str]:
+    return [name, *(f"{name}_seed{number}" for number in range(2, count + 1))]

@@ -1,3 +1,29 @@
+rule collect_replicates:
+    """The spread of every score between seeds, for models with `replicates`; a header alone without any."""
+    input:
+        "<results>/metrics.tsv",
+    output:
+        report(
+            "<results>/replicates.tsv",
+            caption="../report/replicates.rst",
+            category="Fidelity",
+            labels={"model": "with replicates", "metric": "spread between seeds"},
+        ),
+    log:
+        "<logs>/collect_replicates.log",
+    benchmark:
+        "<benchmarks>/collect_replicates.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    params:
+        replicates=STUDY.replicates,
+    script:
+        "../scripts/collect_replicates.py"
+
+
 rule write_report:
     """The page for people: brains, samples, curves, clusters, scores, exclusions."""
     input:
@@ -21,6 +47,9 @@ rule write_report:
         untrained=f"<results>/controls/{next(iter(STUDY.models))}/untrained.npy",
         noise=f"<results>/controls/{next(iter(STUDY.models))}/noise.npy",
         curves=training_curves,
+        watches=training_watches,
+        validation=expand("<results>/models/{model}/validation.tsv", model=STUDY.models),
+        replicates="<results>/replicates.tsv",
         clusters=expand("<results>/clusters/{model}.tsv", model=clustered_models()),
         projections=expand(
             "<results>/clusters/{model}.projections.tsv", model=clustered_models()
@@ -57,6 +86,7 @@ rule write_report:
                 STUDY.config["clustering"]["features"]
             ]["network"],
         },
+        replicates=STUDY.replicates,
         seed=STUDY.seed,
     script:
         "../scripts/write_report.py"

@@ -17,6 +17,7 @@ rule plan_training:
         runtime="10m",
     params:
         recipe=lambda wildcards: asdict(STUDY.models[wildcards.model]),
+        threads=by_size(1, 4, 8),
     script:
         "../scripts/plan_training.py"
 
@@ -29,9 +30,12 @@ rule train_chunk:
         scans="<results>/cohort/scans.tsv",
         condition=condition_of_model,
         previous=previous_chunk,
+        start=start_of_model,
     output:
         state=temp("<results>/training/{model}/state-{chunk}.pt"),
         curve="<results>/training/{model}/curve-{chunk}.tsv",
+        candidate=directory("<results>/training/{model}/candidate-{chunk}"),
+        watch=directory("<results>/training/{model}/watch-{chunk}"),
     log:
         "<logs>/train_chunk/{model}/{chunk}.log",
     benchmark:
@@ -40,39 +44,31 @@ rule train_chunk:
         "../envs/torch.yaml"
     threads: by_size(1, 4, 8)
     resources:
-        gpu=1,
+        gpu=run_key("devices"),
         mem=by_size("6GB", "16GB", "48GB"),
         runtime=by_size("8h", "8h", "16h"),
+        images_planned=run_key("images_total"),
+        **{key: run_key(key) for key in RUN_KEYS},
     params:
-        recipe=what_is_trained,
+        recipe=what_a_chunk_trains,
+        field_mm=STUDY.config["preprocessing"]["field_mm"],
         seed=STUDY.seed,
     script:
         "../scripts/train_chunk.py"
 
 
-rule export_model:
-    """Write the trained generator without pickle: weights as safetensors, everything else as JSON."""
+rule keep_state:
+    """Keep the state at the end of a training, so that it can go on when more images are wanted."""
     input:
-        state=last_state,
-        condition=condition_of_model,
-        scans="<results>/cohort/scans.tsv",
-        index="<results>/pyramid/index.tsv",
-        template="<results>/template/brain_mask.nii.gz",
+        "<results>/training/{model}/state-{chunk}.pt",
     output:
-        weights="<results>/models/{model}/generator.safetensors",
-        recipe="<results>/models/{model}/recipe.json",
+        "<results>/training/{model}/kept-{chunk}.pt",
     log:
-        "<logs>/export_model/{model}.log",
-    benchmark:
-        "<benchmarks>/export_model/{model}.tsv"
+        "<logs>/keep_state/{model}/{chunk}.log",
     conda:
         "../envs/torch.yaml"
     resources:
-        mem=by_size("4GB", "8GB", "16GB"),
-        runtime="30m",
-    params:
-        recipe=what_is_trained,
-        field_mm=STUDY.config["preprocessing"]["field_mm"],
-        seed=STUDY.seed,
+        mem="1GB",
+        runtime="10m",
     script:
-        "../scripts/export_model.py"
+        "../scripts/keep_state.py"

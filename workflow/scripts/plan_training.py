@@ -7,4 +7,5 @@ from mrisynth.training.device import plan_training
 
 with logged(snakemake.log[0]):
     recipe = ModelRecipe(**snakemake.params.recipe)
-    write_json(plan_training(recipe, classes=2, allow_cpu=recipe.allow_cpu), snakemake.output[0])
+    plan = plan_training(recipe, classes=2, allow_cpu=recipe.allow_cpu, threads=snakemake.params.threads)
+    write_json(plan, snakemake.output[0])

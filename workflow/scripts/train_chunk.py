@@ -1,36 +1,36 @@
 """Train one chunk of a model."""
 
+from dataclasses import fields
 from pathlib import Path
 
-from mrisynth.datasets import load_training_set
+from mrisynth.conditions import read_condition
 from mrisynth.joblog import logged
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.chunk import train_chunk
-from mrisynth.training.device import choose_device, plan_training
+from mrisynth.training.device import plan_training
+from mrisynth.training_job import TrainingJob
 
 with logged(snakemake.log[0]):
-    recipe = ModelRecipe(**snakemake.params.recipe)
-    data = load_training_set(
-        Path(snakemake.input.index).parent,
-        size=recipe.size,
-        scans=snakemake.input.scans,
-        condition=snakemake.input.condition,
-    )
-    if not snakemake.input.previous:
-        # asked of the configuration and not of the params, which would train again after a change of mind
-        allow_cpu = str(snakemake.config["models"][recipe.name].get("allow_cpu")).lower() == "true"
-        plan_training(recipe, classes=len(data.condition.classes), allow_cpu=allow_cpu)
-    train_chunk(
-        recipe,
-        images=data.images,
-        rows=data.rows,
-        labels=data.labels,
-        classes=data.condition.classes,
-        previous=Path(str(snakemake.input.previous)) if snakemake.input.previous else None,
-        state=Path(snakemake.output.state),
-        curve=Path(snakemake.output.curve),
+    found, where = snakemake.input, snakemake.resources
+    known = [field for field in fields(ModelRecipe) if field.name in dict(where.items())]
+    run = {field.name: type(field.default)(where[field.name]) for field in known}
+    recipe = snakemake.params.recipe | run
+    if not found.previous:
+        classes = read_condition(Path(found.condition)).classes
+        whole = ModelRecipe(**recipe | {"images_total": where.images_planned})
+        plan_training(whole, classes=len(classes), allow_cpu=whole.allow_cpu, threads=snakemake.threads)
+    TrainingJob(
+        recipe=recipe,
+        pyramid=str(Path(found.index).parent),
+        scans=found.scans,
+        condition=found.condition,
+        previous=str(found.previous) or None,
+        start=str(found.start) or None,
+        state=snakemake.output.state,
+        curve=snakemake.output.curve,
+        candidate=snakemake.output.candidate,
+        watch=snakemake.output.watch,
         chunk=int(snakemake.wildcards.chunk),
         seed=snakemake.params.seed,
-        device=choose_device(),
+        field_mm=snakemake.params.field_mm,
         threads=snakemake.threads,
-    )
+    ).run()

@@ -1,51 +1,36 @@
-"""HAGAN: the hierarchical GAN with two logistic critics, in full resolution and in low resolution."""
+"""HAGAN: the hierarchical GAN with two critics, in full resolution and in low resolution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
+from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mrisynth.errors import ConfigError
+from mrisynth.models.hagan_losses import critic_loss, generator_loss, global_encoder_loss, slab_encoder_loss
+from mrisynth.models.hagan_settings import HaganSettings
+from mrisynth.models.hagan_step import Step
 from mrisynth.models.interface import Batch, Stage, State
 from mrisynth.networks.hagan_critics import LowCritic, SlabCritic
+from mrisynth.networks.hagan_encoders import GlobalEncoder, SlabEncoder
 from mrisynth.networks.hagan_generator import HaganGenerator
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import derive_seed
-from mrisynth.training.losses import class_loss, logistic_critic_loss, logistic_generator_loss
-from mrisynth.training.precision import computing_in
-from mrisynth.training.steps import guarded_step
+from mrisynth.training.augmentation import draw_augmentation
 
-Heads = tuple[Tensor, Tensor | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HaganSettings:
-    """The ``recipe:`` of a model of this family; see the configuration's description of every key."""
-
-    width: int = 64
-    latent: int = 1024
-    learning_rate_generator: float = 1e-4
-    learning_rate_critic: float = 4e-4
-    betas: Sequence[float] = (0.0, 0.999)
-    critic_steps: int = 1
-    generator_steps: int = 1
-    high_weight: float = 1.0
-    condition_weight: float = 1.0
-    spectral_norm: bool = True
+_ENCODERS = ("encoder_slab", "encoder_global")
 
 
 class Hagan:
-    """HA-GAN (Sun et al. 2022) with a loss for each critic, slabs aligned with the features, and no encoders.
+    """HA-GAN (Sun et al. 2022), by default with every change that :class:`HaganSettings` can undo.
 
     One update is ``critic_steps`` steps of both critics, each on a new batch, then ``generator_steps`` of the
-    generator. Every image of a batch gets a slab position of its own (published: one for all), the same for its
-    real and its fake.
+    generator, then one of each encoder, if there are any.
     """
 
     name = "hagan"
@@ -56,7 +41,9 @@ class Hagan:
         unknown = sorted(set(recipe.family_recipe) - {field.name for field in fields(self.defaults)})
         if unknown:
             raise ConfigError(f"models.{recipe.name}.recipe: {self.name} has no setting {', '.join(unknown)}.")
-        return replace(self.defaults, **recipe.family_recipe)
+        settings = replace(self.defaults, **recipe.family_recipe)
+        _check_together(recipe, settings)
+        return settings
 
     def stages(self, recipe: ModelRecipe) -> list[Stage]:
         """Return the one stage."""
@@ -70,142 +57,163 @@ class Hagan:
         """Return (latent,)."""
         return (self.settings(recipe).latent,)
 
-    def generator(self, recipe: ModelRecipe, *, classes: int, seed: int) -> HaganGenerator:
-        """Return the untrained generator, on the CPU."""
-        settings = self.settings(recipe)
-        with _seeded(seed, recipe.name, "generator"):
-            return HaganGenerator(recipe.size, width=settings.width, latent=settings.latent, classes=classes)
+    def exported(self, recipe: ModelRecipe) -> list[str]:
+        """Return the generator and the encoders, if there are any."""
+        return ["generator", *(_ENCODERS if self.settings(recipe).encoders != "none" else ())]
 
-    def build(self, recipe: ModelRecipe, *, classes: int, seed: int, device: str) -> State:
+    def network(self, name: str, recipe: ModelRecipe, *, columns: Sequence[int], seed: int) -> nn.Module:
+        """Return one untrained network, on the CPU."""
+        settings, size, width = self.settings(recipe), recipe.size, self.settings(recipe).width
+        critic = {"width": width, "classes": prod(columns) if columns else 0, "spectral_norm": settings.spectral_norm}
+        with _seeded(seed, recipe.name, name):
+            match name:
+                case "generator":
+                    return _generator(settings, size=size, columns=columns)
+                case "critic_high":
+                    return SlabCritic(size, tail=settings.critic_tail, **critic)
+                case "critic_low":
+                    return LowCritic(size, **critic)
+                case "encoder_slab":
+                    return SlabEncoder(width=width, groups=settings.groups)
+                case _:
+                    return GlobalEncoder(size, width=width, latent=settings.latent)
+
+    def build(self, recipe: ModelRecipe, *, columns: Sequence[int], seed: int, device: str) -> State:
         """Return the state before the first update; the moving average starts from the same weights."""
         settings = self.settings(recipe)
-        shape = {"width": settings.width, "classes": classes, "spectral_norm": settings.spectral_norm}
-        networks: dict[str, nn.Module] = {"generator": self.generator(recipe, classes=classes, seed=seed)}
-        for name, critic in (("critic_high", SlabCritic), ("critic_low", LowCritic)):
-            with _seeded(seed, recipe.name, name):
-                networks[name] = critic(recipe.size, **shape)
+        names = ["generator", "critic_high", "critic_low", *self.exported(recipe)[1:]]
+        networks = {name: self.network(name, recipe, columns=columns, seed=seed) for name in names}
         for network in networks.values():
             network.to(device, memory_format=torch.channels_last_3d)
         generator = networks["generator"]
-        critics = [*networks["critic_high"].parameters(), *networks["critic_low"].parameters()]
+        average = deepcopy(generator).requires_grad_(requires_grad=False)
+        for name, weight in generator.named_parameters():
+            weight.requires_grad_(settings.trained_part == "all" or name.startswith("high."))
+        groups = {
+            "generator": ([weight for weight in generator.parameters() if weight.requires_grad], "generator"),
+            "critics": ([*networks["critic_high"].parameters(), *networks["critic_low"].parameters()], "critic"),
+        }
+        groups |= {name: (list(networks[name].parameters()), "encoder") for name in names[3:]}
         return State(
             recipe=recipe,
-            classes=classes,
+            classes=prod(columns) if columns else 0,
             networks=networks,
-            averages={"generator": deepcopy(generator).requires_grad_(requires_grad=False)},
+            averages={"generator": average},
             optimisers={
-                "generator": _adam(generator.parameters(), settings.learning_rate_generator, settings.betas),
-                "critics": _adam(critics, settings.learning_rate_critic, settings.betas),
+                name: _adam(weights, getattr(settings, f"learning_rate_{rate}"), settings.betas)
+                for name, (weights, rate) in groups.items()
             },
         )
 
     def update(
         self, state: State, batches: Sequence[Batch], *, stage: Stage, step: int, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Do the critics' steps and the generator's; see :class:`mrisynth.models.interface.Family`."""
-        positions = state.networks["generator"].layout.positions
-        slab_starts = torch.randint(positions, (state.recipe.batch_size,), generator=generator).tolist()
-        now = _Update(state=state, slab_starts=slab_starts, random=generator)
-        good = [self._critic_step(now, batch) for batch in batches]
-        with _frozen(state.networks["critic_high"], state.networks["critic_low"]):
-            for _ in range(self.settings(state.recipe).generator_steps):
-                good.append(self._generator_step(now, batches[-1].labels))
-        skipped = torch.tensor(float(good.count(False)))
-        return {name: loss.detach() for name, loss in now.losses.items()} | {"skipped": skipped}
+        """Do the critics' steps, the generator's and the encoders'; see :class:`mrisynth.models.interface.Family`."""
+        settings, networks = self.settings(state.recipe), state.networks
+        geometry, images = networks["generator"].layout, state.recipe.batch_size
+        starts = _starts(settings, positions=geometry.positions, images=images, random=generator)
+        penalised = step % settings.penalty_every == 0
+        taken = _Taken(state=state, images=images)
+        for batch in batches:
+            drawn = _drawn(state, settings, batch, starts=starts, random=generator)
+            taken.step(critic_loss, replace(drawn, penalised=penalised), ["critics"])
+        with _frozen(networks["critic_high"], networks["critic_low"]):
+            for _ in range(settings.generator_steps):
+                if settings.new_latents:
+                    drawn = _drawn(state, settings, batches[-1], starts=starts, random=generator)
+                taken.step(generator_loss, drawn, ["generator"])
+        reached = ["generator"] if settings.encoders == "attached" else []
+        with _frozen(*([] if reached else [networks["generator"]])):
+            for name, loss in zip(_ENCODERS, (slab_encoder_loss, global_encoder_loss), strict=True):
+                if name in networks:
+                    taken.step(loss, replace(drawn, recorded={}), [name, *reached])
+        return taken.means() | {"skipped": torch.tensor(float(taken.skipped))}
 
     def sample(self, network: nn.Module, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return whole volumes and low-resolution volumes, both in [-1, 1]."""
-        return network(latents, labels)
-
-    def critic_loss(
-        self,
-        critic: Callable[[Tensor], Heads],
-        *,
-        reals: Tensor,
-        fakes: Tensor,
-        scores: tuple[Tensor, Tensor],
-        settings: HaganSettings,
-        random: torch.Generator,
-    ) -> Tensor:
-        """Return the adversarial loss of one critic, given its scores of reals and of fakes."""
-        return logistic_critic_loss(*scores)
-
-    def generator_loss(self, fake_scores: Tensor) -> Tensor:
-        """Return the adversarial loss of the generator before one critic."""
-        return logistic_generator_loss(fake_scores)
-
-    def _critic_step(self, now: _Update, batch: Batch) -> bool:
-        settings, precision = self.settings(now.state.recipe), now.state.recipe.precision
-        with torch.no_grad(), computing_in(precision, batch.images):
-            all_fakes = now.fakes(batch.labels, latent=settings.latent)
-        all_reals = now.slabs(batch.images), functional.avg_pool3d(batch.images, 4)
-        total = torch.zeros((), device=batch.images.device)
-        for (name, critic), reals, fakes in zip(now.critics(), all_reals, all_fakes, strict=True):
-            with computing_in(precision, reals):
-                both, logits = critic(torch.cat([reals, fakes.to(reals.dtype)]))
-            real_scores, fake_scores = both.float().chunk(2)
-            loss = self.critic_loss(
-                critic,
-                reals=reals,
-                fakes=fakes.float(),
-                scores=(real_scores, fake_scores),
-                settings=settings,
-                random=now.random,
-            )
-            now.losses[f"critic_{name}"] = loss
-            total = total + loss
-            if logits is not None:
-                now.losses[f"class_{name}"] = class_loss(logits[: len(reals)], batch.labels)
-                total = total + settings.condition_weight * now.losses[f"class_{name}"]
-        return guarded_step(total, now.state.optimisers["critics"])
-
-    def _generator_step(self, now: _Update, labels: Tensor) -> bool:
-        settings, precision = self.settings(now.state.recipe), now.state.recipe.precision
-        weights = {"high": settings.high_weight, "low": 1.0}
-        total = torch.zeros((), device=labels.device)
-        with computing_in(precision, labels):
-            all_fakes = now.fakes(labels, latent=settings.latent)
-            heads = [critic(fakes) for (_, critic), fakes in zip(now.critics(), all_fakes, strict=True)]
-        for (name, weight), (scores, logits) in zip(weights.items(), heads, strict=True):
-            now.losses[f"generator_{name}"] = self.generator_loss(scores.float())
-            branch = now.losses[f"generator_{name}"] + settings.condition_weight * class_loss(logits, labels)
-            total = total + weight * branch
-        return guarded_step(total, now.state.optimisers["generator"])
+        volumes, low = network(latents, labels)
+        return (2 * volumes - 1, 2 * low - 1) if network.data_range == "unit" else (volumes, low)
 
 
-@dataclass(kw_only=True)
-class _Update:
-    """What the steps of one update share."""
+class _Taken:
+    """The steps of one update: takes them and keeps their values."""
 
-    state: State
-    slab_starts: list[int]
-    random: torch.Generator
-    losses: dict[str, Tensor] = field(default_factory=dict)
+    def __init__(self, *, state: State, images: int) -> None:
+        self.skipped = 0
+        self._state, self._images = state, images
+        self._values: dict[str, Tensor] = {}
 
-    def fakes(self, labels: Tensor, *, latent: int) -> tuple[Tensor, Tensor]:
-        """Return new slabs and low-resolution volumes from the generator."""
-        latents = torch.randn(len(labels), latent, generator=self.random).to(labels.device)
-        return self.state.networks["generator"](latents, labels, slab_starts=self.slab_starts)
+    def step(self, loss: Callable[[Step, slice], Tensor], step: Step, optimisers: list[str]) -> None:
+        chosen = [self._state.optimisers[name] for name in optimisers]
+        good = self._state.stepper.step(lambda piece: loss(step, piece), chosen, images=self._images)
+        self.skipped += not good
+        self._values |= step.means()
 
-    def slabs(self, images: Tensor) -> Tensor:
-        """Cut each image's slab; starts count slices of the feature cube, four voxels each."""
-        thickness = self.state.networks["generator"].layout.slab
-        cuts = [image[:, 4 * start :][:, :thickness] for image, start in zip(images, self.slab_starts, strict=True)]
-        return torch.stack(cuts)
+    def means(self) -> dict[str, Tensor]:
+        """Return the means over the batch of all processes."""
+        names = list(self._values)
+        packed = torch.stack([self._values[name] for name in names])
+        self._state.stepper.team.add_up([packed])
+        return dict(zip(names, packed.unbind(), strict=True))
 
-    def critics(self) -> list[tuple[str, Callable[[Tensor], Heads]]]:
-        """Return the critics by name, of one batch or of several in a row."""
 
-        def high(slabs: Tensor) -> Heads:
-            starts = self.slab_starts * (len(slabs) // len(self.slab_starts))
-            return self.state.networks["critic_high"](slabs, slab_starts=starts)
+def _generator(settings: HaganSettings, *, size: int, columns: Sequence[int]) -> HaganGenerator:
+    return HaganGenerator(
+        size,
+        width=settings.width,
+        latent=settings.latent,
+        columns=columns,
+        condition=settings.condition_input,
+        groups=settings.groups,
+        upsampling=settings.upsampling,
+        slabs=settings.slabs,
+        high_width=settings.high_width,
+        high_layers=settings.high_layers,
+        data_range=settings.data_range,
+    )
 
-        return [("high", high), ("low", self.state.networks["critic_low"])]
+
+def _starts(settings: HaganSettings, *, positions: int, images: int, random: torch.Generator) -> list[int]:
+    """Draw the first voxel of each image's slab; ``positions`` counts the starts in slices of A."""
+    match settings.positions:
+        case "each_image":
+            return (4 * torch.randint(positions, (images,), generator=random)).tolist()
+        case "shared":
+            return [4 * int(torch.randint(positions, (1,), generator=random))] * images
+        case "shared_not_last":
+            return [4 * int(torch.randint(positions - 1, (1,), generator=random))] * images
+        case _:  # unaligned: any voxel
+            return [int(torch.randint(4 * (positions - 1) + 1, (1,), generator=random))] * images
+
+
+def _drawn(state: State, settings: HaganSettings, batch: Batch, *, starts: list[int], random: torch.Generator) -> Step:
+    images = state.recipe.batch_size
+    latents = torch.randn(images, settings.latent, generator=random).to(batch.labels.device)
+    mix = torch.rand(images, generator=random)
+    draw = None
+    if state.augmentation > 0:
+        ranges = state.recipe.augmentation_range
+        draw = draw_augmentation(ranges, images, strength=state.augmentation, generator=random)
+    return Step(state=state, settings=settings, batch=batch, starts=starts, latents=latents, mix=mix, draw=draw)
+
+
+def _check_together(recipe: ModelRecipe, settings: HaganSettings) -> None:
+    where = f"models.{recipe.name}.recipe"
+    if settings.branches == "averaged" and settings.penalty != "none":
+        raise ConfigError(
+            f"{where}: branches averaged has one loss for both critics and no penalty; set penalty: none."
+        )
+    if settings.slabs == "published" and settings.high_layers:
+        raise ConfigError(f"{where}: the published branch has no further layers; set high_layers: 0 or slabs: halo.")
+    if settings.trained_part == "high" and settings.encoders != "none":
+        raise ConfigError(f"{where}: trained_part high trains no encoder; set encoders: none.")
+    if settings.data_range == "unit" and recipe.augmentation != "none":
+        raise ConfigError(f"{where}: augmentation takes the background as -1; set data_range: signed.")
 
 
 def _adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: Sequence[float]) -> torch.optim.Adam:
     weights = list(weights)
-    return torch.optim.Adam(weights, lr=learning_rate, betas=tuple(betas), fused=not weights[0].is_meta)
+    return torch.optim.Adam(weights, lr=learning_rate, betas=tuple(map(float, betas)), fused=not weights[0].is_meta)
 
 
 @contextmanager
@@ -219,10 +227,11 @@ def _seeded(seed: int, *entity: str) -> Iterator[None]:
 @contextmanager
 def _frozen(*networks: nn.Module) -> Iterator[None]:
     """Let gradients pass through the networks without computing those of their weights."""
-    for network in networks:
-        network.requires_grad_(requires_grad=False)
+    thawed = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
+    for weight in thawed:
+        weight.requires_grad_(requires_grad=False)
     try:
         yield
     finally:
-        for network in networks:
-            network.requires_grad_(requires_grad=True)
+        for weight in thawed:
+            weight.requires_grad_(requires_grad=True)

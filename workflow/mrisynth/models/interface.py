@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mrisynth.recipes import ModelRecipe
+from mrisynth.training.steps import Stepper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Stage:
 
 @dataclass(kw_only=True)
 class State:
-    """Everything of a training that must be saved.
+    """Everything of a training that must be saved, and the stepper that takes its steps.
 
     Attributes:
         recipe: the model's recipe.
@@ -41,6 +42,9 @@ class State:
         step: number of updates done.
         skipped: number of updates with a loss or a gradient that was not finite.
         skipped_in_a_row: those among the last updates without a good one between.
+        rollbacks: how often the training went back to weights from before.
+        augmentation: strength of the adaptive augmentation, 0 to 1.
+        stepper: takes optimiser steps; of it, only the number of parts is saved.
     """
 
     recipe: ModelRecipe
@@ -50,7 +54,10 @@ class State:
     optimisers: dict[str, torch.optim.Optimizer]
     step: int = 0
     skipped: int = 0
-    skipped_in_a_row: int = field(default=0)
+    skipped_in_a_row: int = 0
+    rollbacks: int = 0
+    augmentation: float = 0.0
+    stepper: Stepper = field(default_factory=Stepper)
 
 
 class Family(Protocol):
@@ -70,11 +77,20 @@ class Family(Protocol):
         """Return the shape of one latent, without the batch axis."""
         ...
 
-    def generator(self, recipe: ModelRecipe, *, classes: int, seed: int) -> nn.Module:
-        """Return the untrained generator alone, the same that :meth:`build` starts from."""
+    def exported(self, recipe: ModelRecipe) -> list[str]:
+        """Return the names of the networks that a finished model consists of, ``generator`` first."""
         ...
 
-    def build(self, recipe: ModelRecipe, *, classes: int, seed: int, device: str) -> State:
+    def network(self, name: str, recipe: ModelRecipe, *, columns: Sequence[int], seed: int) -> nn.Module:
+        """Return one untrained network, the same that :meth:`build` starts from, on the CPU.
+
+        Args:
+            name: one of the names in :class:`State`.
+            columns: number of categories of each condition column; their product is the number of classes.
+        """
+        ...
+
+    def build(self, recipe: ModelRecipe, *, columns: Sequence[int], seed: int, device: str) -> State:
         """Return the state before the first update."""
         ...
 
@@ -82,6 +98,8 @@ class Family(Protocol):
         self, state: State, batches: Sequence[Batch], *, stage: Stage, step: int, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Do one update; return its losses, and under ``skipped`` how many of its steps were not finite.
+
+        Every step is taken by ``state.stepper``, and losses are means over the batch of all processes.
 
         Args:
             state: changed in place, all but its counts.

@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
-from mrisynth.networks.blocks import ChannelRMSNorm, DoublingConvolution, convolution_block, doubled, group_norm
+from mrisynth.networks.blocks import DOUBLINGS, convolution_block, group_norm
+from mrisynth.networks.conditioning import condition_input
 from mrisynth.networks.layout import layout
+from mrisynth.networks.slab_branch import HaloSlabBranch, PublishedSlabBranch
 
-CONDITION_CHANNELS = 32
 _SLICES_AT_ONCE = 16  # slices of A that become full resolution in one piece: bounds the memory of whole volumes
 
 
@@ -27,25 +28,60 @@ class HaganGenerator(nn.Module):
         size: edge of the cube, a multiple of 32.
         width: channels of A.
         latent: length of the latent vector.
-        classes: number of condition classes; 0 for an unconditional model.
+        columns: number of categories of each condition column; empty for an unconditional model.
+        condition: how the class enters, a key of :data:`mrisynth.networks.conditioning.CONDITION_INPUTS`.
+        groups: groups of the group norms; 8 by the authors, 1 in the IXI project.
+        upsampling: ``nearest`` (authors) or ``trilinear`` (IXI project).
+        slabs: ``halo`` or ``published``; see :mod:`mrisynth.networks.slab_branch`.
+        high_width: channels between the two convolutions of G^H; half the width as published.
+        high_layers: further convolutions of G^H between these two, with ``halo`` only; none as published.
+        data_range: what the outputs stand for: ``signed`` for images in [-1, 1], ``unit`` for images in [0, 1] (IXI
+            project, whose outputs still end in a hyperbolic tangent).
     """
 
-    def __init__(self, size: int, *, width: int, latent: int, classes: int = 0) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        width: int,
+        latent: int,
+        columns: Sequence[int] = (),
+        condition: str = "embedding",
+        groups: int = 8,
+        upsampling: str = "nearest",
+        slabs: str = "halo",
+        high_width: int | None = None,
+        high_layers: int = 0,
+        data_range: str = "signed",
+    ) -> None:
         super().__init__()
+        self.data_range = data_range
         self.layout = layout(size)
-        self.classes = classes
-        channels = self.layout.feature_channels(width)
-        self.embedding = nn.Embedding(classes + 1, CONDITION_CHANNELS) if classes else None
-        inputs = latent + (CONDITION_CHANNELS if classes else 0)
-        self.start = nn.Linear(inputs, channels[0] * self.layout.start**3)
-        self.features = nn.Sequential(*_feature_layers(channels, doublings=self.layout.doublings))
+        edge, channels = self.layout.start, self.layout.feature_channels(width)
+        self.condition = condition_input(condition, columns, edge=edge)
+        self.start = nn.Linear(latent + self.condition.vector, channels[0] * edge**3)
+        first = channels[0] + self.condition.channels
+        blocks = [
+            convolution_block(nn.Conv3d(first, channels[0], 3, padding=1), group_norm(channels[0], groups=groups))
+        ]
+        for step, (inputs, outputs) in enumerate(pairwise(channels)):
+            doubled = step < self.layout.doublings
+            layer = DOUBLINGS[upsampling](inputs, outputs) if doubled else nn.Conv3d(inputs, outputs, 3, padding=1)
+            blocks.append(convolution_block(layer, group_norm(outputs, groups=groups)))
+        self.features = nn.Sequential(*blocks)
         self.low = nn.Sequential(
-            convolution_block(width, width // 2),
-            convolution_block(width // 2, width // 4),
+            *(
+                convolution_block(nn.Conv3d(one, two, 3, padding=1), group_norm(two, groups=groups))
+                for one, two in ((width, width // 2), (width // 2, width // 4))
+            ),
             nn.Conv3d(width // 4, 1, 3, padding=1),
             nn.Tanh(),
         )
-        self.high = SlabBranch(width, edge=self.layout.low)
+        between = high_width or width // 2
+        if slabs == "halo":
+            self.high = HaloSlabBranch(width, between, edge=self.layout.low, upsampling=upsampling, layers=high_layers)
+        else:
+            self.high = PublishedSlabBranch(width, between, groups=groups, upsampling=upsampling)
 
     def forward(
         self, latents: Tensor, labels: Tensor, *, slab_starts: Sequence[int] | None = None
@@ -54,7 +90,7 @@ class HaganGenerator(nn.Module):
 
         Args:
             latents: [batch, latent], standard normal.
-            labels: [batch] class numbers; -1 is a missing label, with an embedding of its own.
+            labels: [batch] class numbers; below 0 a value is missing, see :mod:`mrisynth.networks.conditioning`.
             slab_starts: first slice of A of each image's slab; None for whole volumes.
         """
         features = self.shared_features(latents, labels)
@@ -64,59 +100,28 @@ class HaganGenerator(nn.Module):
 
     def shared_features(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return A [batch, width, low, low, low]."""
-        if self.embedding is not None:
-            rows = torch.where(labels < 0, self.classes, labels)
-            latents = torch.cat([latents, self.embedding(rows)], dim=1)
+        vector, channels = self.condition(labels)
         edge = self.layout.start
-        return self.features(self.start(latents).unflatten(1, (-1, edge, edge, edge)))
+        with torch.autocast("cpu" if latents.is_meta else latents.device.type, enabled=False):
+            start = self.start(torch.cat([latents, vector], dim=1))  # turning its weights to 16 bits costs more
+        start = start.unflatten(1, (-1, edge, edge, edge))
+        return self.features(torch.cat([start, channels], dim=1) if self.condition.channels else start)
 
     def volume(self, features: Tensor) -> Tensor:
-        """Return whole volumes [batch, 1, size, size, size], made piece by piece to bound memory."""
-        slices = min(_SLICES_AT_ONCE, self.layout.low)
+        """Return whole volumes [batch, 1, size, size, size], made piece by piece to bound memory.
+
+        Where gradients are wanted, each piece is computed again in the backward pass instead of being kept. The
+        published branch normalises over all it sees, so it makes whole volumes in one piece.
+        """
+        slices = min(_SLICES_AT_ONCE, self.layout.low) if self.high.in_pieces else self.layout.low
         pieces = []
         for start in range(0, self.layout.low, slices):
             count = min(slices, self.layout.low - start)
-            pieces.append(self.high(features, starts=[start] * len(features), slices=count))
+            pieces.append(self._piece(features, start=start, count=count))
         return torch.cat(pieces, dim=2)
 
-
-class SlabBranch(nn.Module):
-    """G^H: slices of the feature cube to full resolution, the same voxels whatever slab they are made in.
-
-    It has no norm over space and looks one slice of A beyond the slab on each side, which is as far as its two
-    convolutions see; beyond the volume every layer sees zeros, as at the other faces. (Published HA-GAN pads slabs with
-    zeros in training and normalises over the slab, then makes whole volumes.)
-    """
-
-    def __init__(self, width: int, *, edge: int) -> None:
-        super().__init__()
-        self.edge = edge
-        self.first = DoublingConvolution(width, width // 2)
-        self.norm = ChannelRMSNorm(width // 2)
-        self.last = DoublingConvolution(width // 2, 1)
-
-    def forward(self, features: Tensor, *, starts: Sequence[int], slices: int) -> Tensor:
-        """Return slabs [batch, 1, 4 * slices, size, size] in [-1, 1].
-
-        Args:
-            features: A [batch, width, edge, edge, edge].
-            starts: first slice of A of each image's slab.
-            slices: thickness of the slabs in slices of A.
-        """
-        padded = functional.pad(features, (0, 0, 0, 0, 1, 1))
-        seen = torch.stack(
-            [volume[:, start : start + slices + 2] for volume, start in zip(padded, starts, strict=True)]
-        )
-        hidden = torch.relu(self.norm(self.first(seen)))[:, :, 1:-1]
-        rows = 2 * torch.tensor(starts)[:, None] - 1 + torch.arange(2 * slices + 2)
-        inside = ((rows >= 0) & (rows < 2 * self.edge)).to(hidden.device, hidden.dtype)
-        return torch.tanh(self.last(hidden * inside[:, None, :, None, None])[:, :, 2:-2])
-
-
-def _feature_layers(channels: list[int], *, doublings: int) -> list[nn.Module]:
-    layers: list[nn.Module] = [nn.Conv3d(channels[0], channels[0], 3, padding=1), group_norm(channels[0]), nn.ReLU()]
-    for step, (inputs, outputs) in enumerate(pairwise(channels)):
-        if step < doublings:
-            layers.append(doubled())
-        layers.append(convolution_block(inputs, outputs))
-    return layers
+    def _piece(self, features: Tensor, *, start: int, count: int) -> Tensor:
+        starts = [start] * len(features)
+        if not torch.is_grad_enabled():
+            return self.high(features, starts=starts, slices=count)
+        return checkpoint(self.high, features, starts=starts, slices=count, use_reentrant=False)

@@ -43,11 +43,12 @@ def write_page(
     study: str,
     facts: Mapping[str, object],
     scores: pd.DataFrame,
-    figures: Sequence[Figure],
+    figures: Sequence[Figure | Table],
     exclusions: pd.DataFrame,
     quality: Mapping[str, int],
     warnings: Sequence[str],
     tables: Sequence[Table] = (),
+    alarms: Sequence[str] = (),
 ) -> None:
     """Write the page: scores first, then the sections of figures and tables in their order, the scans last.
 
@@ -58,11 +59,12 @@ def write_page(
         study: title of the study.
         facts: label -> value, the strip of numbers under the title.
         scores: of :func:`mrisynth.metrics.summary.collect`.
-        figures: pictures with captions.
+        figures: pictures with captions, and tables that stand among them.
         exclusions: one row per excluded scan: scan, reason, message.
         quality: ``scans``, ``passed`` and ``excluded`` counts; the first is the sum of the others.
         warnings: sentences that a reader must see before the scores.
         tables: further tables.
+        alarms: sentences about what went wrong, above all else.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -82,6 +84,7 @@ def write_page(
         exclusions=exclusions.to_dict("records"),
         quality=quality,
         warnings=list(warnings),
+        alarms=list(alarms),
         version=__version__,
     )
     with atomic(path) as unfinished:

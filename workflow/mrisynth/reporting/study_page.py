@@ -14,11 +14,19 @@ from mrisynth.clustering import cluster_overlap
 from mrisynth.files import read_table
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE
 from mrisynth.reporting.board import metric_title
-from mrisynth.reporting.curves import loss_curves
 from mrisynth.reporting.maps import umap_figure
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.scores import score_figure
+from mrisynth.reporting.training_section import (
+    loss_figure,
+    preview_figures,
+    recipe_table,
+    seed_table,
+    validation_items,
+    validation_warnings,
+)
 from mrisynth.reporting.volumes import Volumes, gallery, mean_and_spread, real_beside_synthetic
+from mrisynth.reporting.watching import health_report
 from mrisynth.store import Pyramid, open_pyramid
 
 _GALLERY_COLUMNS = 8
@@ -39,6 +47,9 @@ class StudyFiles:
         samples: model -> uint8 [n, x, y, z] of its samples.
         controls: ``untrained`` and ``noise`` -> uint8 [n, x, y, z], shown under the models; may be empty.
         curves: model -> loss curves of its chunks, in order.
+        watches: model -> folders of the watch over its chunks, in order; may be empty.
+        validation: model -> validation scores of its chunks; may be empty.
+        replicates: spread of the scores between seeds.
         clusters: model of the feedback -> its table of clusters.
         projections: model of the feedback -> synthetic volumes in the same map.
     """
@@ -51,6 +62,9 @@ class StudyFiles:
     samples: Mapping[str, Path]
     controls: Mapping[str, Path]
     curves: Mapping[str, Sequence[Path]]
+    watches: Mapping[str, Sequence[Path]]
+    validation: Mapping[str, Path]
+    replicates: Path
     clusters: Mapping[str, Path]
     projections: Mapping[str, Path]
 
@@ -65,6 +79,7 @@ def write_study_report(
     models: Mapping[str, Mapping[str, Any]],
     clustered_features: str,
     clustered_features_trained: bool,
+    replicates: Mapping[str, Sequence[str]],
 ) -> None:
     """Draw every figure into the folder ``figures`` and write the page that holds them all.
 
@@ -77,13 +92,17 @@ def write_study_report(
         models: model -> its recipe (family, condition, size, images_total, batch_size ...).
         clustered_features: name of the features behind the clusters.
         clustered_features_trained: false when they come from a random network.
+        replicates: name of a model -> names of its replicates, itself among them; may be empty.
     """
     scores, quality, scans = (read_table(path) for path in (files.metrics, files.quality, files.scans))
     scores["warning"] = scores["warning"].fillna("")
     passed = quality[quality["status"] == "passed"]
     excluded = quality[quality["status"] != "passed"]
-    drawn = [_score_figure(scores, figures), *_sample_figures(files, scans, models, figures)]
-    drawn.append(_curve_figure(files, figures))
+    drawn = [_score_figure(scores, figures, replicates), *_sample_figures(files, scans, models, figures)]
+    validation = {model: read_table(path, warning="string") for model, path in files.validation.items()}
+    drawn += [*validation_items(validation, models, figures, replicates=replicates)]
+    drawn += [*preview_figures(files.watches, figures), loss_figure(files.curves, figures), recipe_table(models)]
+    health = health_report(files.watches)
     overlaps = []
     for model, table in files.clusters.items():
         clusters, projections = read_table(table), read_table(files.projections[model])
@@ -99,18 +118,21 @@ def write_study_report(
         figures=drawn,
         exclusions=excluded[["scan", "reason", "message"]],
         quality={"scans": len(quality), "passed": len(passed), "excluded": len(excluded)},
-        warnings=_warnings(scores, excluded),
-        tables=[*overlaps, _recipes(models), _balance(files)],
+        alarms=health.alarms,
+        warnings=[*_warnings(scores, excluded), *validation_warnings(validation), *health.passed],
+        tables=[*seed_table(read_table(files.replicates)), *overlaps, _balance(files)],
     )
 
 
-def _score_figure(scores: pd.DataFrame, figures: Path) -> Figure:
+def _score_figure(scores: pd.DataFrame, figures: Path, replicates: Mapping[str, Sequence[str]]) -> Figure:
     path = figures / "scores.png"
-    score_figure(scores, path)
+    score_figure(scores, path, replicates=replicates)
+    seeds = " Small marks are single seeds, the bar spans them and its tick is their mean." if replicates else ""
     return Figure(
         "Every score beside its floor",
         "One line per model. The green band is what real scans score against other real scans at the same numbers; "
-        "a model inside it cannot be told from real scans by this score and these numbers. FID has a logarithmic axis.",
+        "a model inside it cannot be told from real scans by this score and these numbers. FID has a logarithmic axis."
+        + seeds,
         path,
         "Scores",
     )
@@ -177,19 +199,6 @@ def _test_volumes(folder: Path, size: int, scans: pd.DataFrame) -> tuple[str, Vo
     return "real scans", packed.images[:_VOLUMES_FOR_SPREAD]
 
 
-def _curve_figure(files: StudyFiles, figures: Path) -> Figure:
-    path = figures / "losses.png"
-    loss_curves({model: [read_table(chunk) for chunk in chunks] for model, chunks in files.curves.items()}, path)
-    return Figure(
-        "Losses",
-        "Thin: as recorded; thick: running mean over a thirtieth of the training. A dotted line is where one chunk "
-        "ended and the next resumed. The losses of a generator and its critics pull against each other: they show that "
-        "a training is steady, not that its samples are good. The lowest and highest 1 % may lie outside a panel.",
-        path,
-        "Training",
-    )
-
-
 def _umap(
     model: str, clusters: pd.DataFrame, projections: pd.DataFrame, figures: Path, features: str, *, trained: bool
 ) -> Figure:
@@ -217,20 +226,6 @@ def _overlap(model: str, clusters: pd.DataFrame, scans: pd.DataFrame) -> Table:
         frame,
         "Clusters",
     )
-
-
-def _recipes(models: Mapping[str, Mapping[str, Any]]) -> Table:
-    shown = ("family", "condition", "size", "images_total", "batch_size", "precision", "ema_half_life_images")
-    columns = {
-        name: {key: recipe[key] for key in shown if key in recipe} | dict(recipe.get("family_recipe", {}))
-        for name, recipe in models.items()
-    }
-    settings = dict.fromkeys(key for column in columns.values() for key in column)
-    rows = [
-        {"setting": key.replace("_", " ")} | {name: str(column.get(key, "")) for name, column in columns.items()}
-        for key in settings
-    ]
-    return Table("Recipes", "What each model was trained with.", pd.DataFrame(rows), "Training")
 
 
 def _balance(files: StudyFiles) -> Table:

@@ -9,32 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-from mrisynth.errors import MrisynthError
+from mrisynth.planes import PLANES, plane
 from mrisynth.reporting.style import INK, MUTED, NIGHT, house_style, new_figure, save, wrapped
-
-PLANES = ("axial", "coronal", "sagittal")
 
 Volumes = np.ndarray | Sequence[np.ndarray]
 """uint8 [n, x, y, z], or n volumes that are read only where they are drawn."""
 
 _TILE_INCHES = 1.0
 _LABEL_INCHES = 1.5
-
-
-def plane(volume: np.ndarray, name: str) -> np.ndarray:
-    """Return the slice through the centre of a RAS+ volume [x, y, z] as an image, upper row first.
-
-    Left of the brain is left in axial and coronal slices; the front is up in axial and left in sagittal slices. The
-    sagittal slice lies a sixteenth of the field beside the middle, through the hemisphere instead of the gap.
-    """
-    x, y, z = (edge // 2 for edge in volume.shape)
-    if name == "axial":
-        return volume[:, ::-1, z].T
-    if name == "coronal":
-        return volume[:, y, ::-1].T
-    if name == "sagittal":
-        return volume[x - volume.shape[0] // 16, ::-1, ::-1].T
-    raise MrisynthError(f"The plane {name!r} is unknown, expected one of: {', '.join(PLANES)}.")
 
 
 def real_beside_synthetic(

@@ -1,9 +1,11 @@
-"""One chunk of a training: state in, state out, and its part of the loss curve."""
+"""One chunk of a training: state in, state out, its part of the loss curve, and a model that could be kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,35 @@ from mrisynth.models import family as family_named
 from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.batches import Batches
+from mrisynth.training.export import export_model
 from mrisynth.training.loop import first_step, run_updates
+from mrisynth.training.start import start_from
 from mrisynth.training.state import load_state, recipe_fingerprint, save_state
+from mrisynth.training.team import Team
+from mrisynth.training.watch import Watch
+
+_REALS_WATCHED = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkFiles:
+    """What a chunk reads and writes.
+
+    Attributes:
+        previous: state that the chunk before left; None for the first.
+        start: state or weights of another model that the first chunk starts from; None for random weights.
+        state: where the new state goes.
+        curve: where the loss curve goes (step, images_seen, losses, seconds, skipped ...).
+        candidate: folder for the averaged model at the end of the chunk; None for none.
+        watch: folder for grids of samples, events and the health table; None for none.
+    """
+
+    state: Path
+    curve: Path
+    previous: Path | None = None
+    start: Path | None = None
+    candidate: Path | None = None
+    watch: Path | None = None
 
 
 def train_chunk(
@@ -25,16 +54,17 @@ def train_chunk(
     images: np.ndarray,
     rows: np.ndarray,
     labels: np.ndarray,
+    columns: Mapping[str, Sequence[str]],
     classes: Sequence[str],
-    previous: Path | None,
-    state: Path,
-    curve: Path,
+    files: ChunkFiles,
     chunk: int,
     seed: int,
     device: str,
     threads: int,
-) -> None:
-    """Train one chunk of a model and write its state and its rows of the loss curve.
+    facts: Mapping[str, Any] | None = None,
+    team: Team | None = None,
+) -> State:
+    """Train one chunk of a model, write its files and return its state.
 
     With equal threads on a CPU, a chain of chunks ends in the same bits however it is cut or interrupted.
 
@@ -42,35 +72,59 @@ def train_chunk(
         recipe: the model.
         images: uint8 [scan, x, y, z], 0 .. 255, background 0.
         rows: rows of ``images`` in the training split.
-        labels: class numbers aligned with ``rows``; -1 is missing.
-        classes: names of the condition's classes; empty for an unconditional model.
-        previous: state that the chunk before left; None for chunk 0.
-        state: where the new state goes.
-        curve: where the loss curve goes (step, images_seen, losses, seconds, skipped).
+        labels: class numbers aligned with ``rows``; below 0 is missing.
+        columns: condition columns and their categories; empty for an unconditional model.
+        classes: names of the joint classes; empty for an unconditional model.
+        files: what is read and written.
         chunk: number of the chunk, from 0.
         seed: the study's seed.
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.
+        facts: what recipe.json of the candidate says besides; see :func:`mrisynth.training.export.export_model`.
+        team: the processes that share every batch; only the first writes.
 
     Raises:
         MrisynthError: for images of another size, labels outside the classes, a previous state that is missing, torn,
             of another recipe or of another place in the chain, or a training that is not finite.
     """
+    team = team or Team()
     torch.set_num_threads(threads)
     _check_images(recipe, images, labels, classes)
     family = family_named(recipe.family)
     fingerprint = recipe_fingerprint(recipe, classes=classes, seed=seed)
-    current = family.build(recipe, classes=len(classes), seed=seed, device=device)
-    if previous is not None:
-        load_state(current, previous, fingerprint=fingerprint, device=device)
-    _check_place(recipe, current, previous, chunk=chunk, expected=first_step(recipe, family, chunk=chunk))
+    sizes = [len(categories) for categories in columns.values()]
+    current = family.build(recipe, columns=sizes, seed=seed, device=device)
+    current.stepper.team = team
+    if files.previous is not None:
+        load_state(current, files.previous, fingerprint=fingerprint, device=device)
+    elif files.start is not None:
+        start_from(current, files.start)
+    _check_place(recipe, current, files.previous, chunk=chunk, expected=first_step(recipe, family, chunk=chunk))
+    if recipe.compiled:  # the critics stay as they are: their penalties need second derivatives
+        for name in family.exported(recipe):
+            current.networks[name].compile()
     batches = Batches(
-        images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device
-    )
+        images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device,
+        balanced=recipe.balance_classes,
+    )  # fmt: skip
     last_step = first_step(recipe, family, chunk=chunk + 1)
-    curve_rows = list(run_updates(current, family, batches, last_step=last_step, seed=seed))
-    write_table(pd.DataFrame(curve_rows), curve)
-    save_state(current, state, fingerprint=fingerprint)
+    watch = None
+    if files.watch is not None and team.rank == 0:
+        watch = Watch(
+            recipe, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
+            seed=seed, updates_total=first_step(recipe, family, chunk=recipe.chunks),
+            every_images=recipe.watch_every_images or recipe.images_per_chunk,
+        )  # fmt: skip
+    curve = list(run_updates(current, family, batches, last_step=last_step, seed=seed, watch=watch))
+    if team.rank == 0:
+        if watch is not None:
+            watch.close()
+        if files.candidate is not None:
+            export_model(current, classes=classes, columns=columns, folder=files.candidate, seed=seed, **(facts or {}))
+        write_table(pd.DataFrame(curve), files.curve)
+        save_state(current, files.state, fingerprint=fingerprint)
+    team.wait()
+    return current
 
 
 def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
@@ -81,10 +135,10 @@ def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, c
             f"{list(expected)}; give it the pyramid of size {recipe.size}."
         )
     labels = np.asarray(labels)
-    if labels.size and (labels.max() >= max(len(classes), 1) or labels.min() < -1):
+    if labels.size and labels.max() >= max(len(classes), 1):
         raise MrisynthError(
-            f"Model {recipe.name}: found labels {labels.min()} .. {labels.max()}, expected -1 (missing) to "
-            f"{len(classes) - 1}; make condition {recipe.condition} again."
+            f"Model {recipe.name}: found labels {labels.min()} .. {labels.max()}, expected at most {len(classes) - 1} "
+            f"(below 0 is missing); make condition {recipe.condition} again."
         )
 
 

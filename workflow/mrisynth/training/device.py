@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from mrisynth.errors import MrisynthError
 from mrisynth.models import family as family_named
-from mrisynth.models.interface import Batch
 from mrisynth.recipes import ModelRecipe
+from mrisynth.training.counting import blank_batches, count_update, first_state, share_of_one_device
+from mrisynth.training.kernels import check_kernels
 from mrisynth.training.loop import first_step, images_per_update
 
 _HOURS_WITHOUT_ASKING = 1.0
-_PROBE_SECONDS = 0.5
-_SLOWER_THAN_PROBE = 2.0  # small layers, norms and the optimiser beside the convolutions that the probe times
+_PROBE_SECONDS = 6.0
+_SHORTEST_PROBE_SECONDS = 0.3  # updates are repeated until they took as long
+_PROBE_SIZES = (32, 64, 128)
+_POINTS = 3  # probes that are always timed, so that the last two differ in size where sizes are left
+_RUNS = 3  # one warms up, at least two are timed
+_PUBLISHED_WIDTH = 64
+_TEST_SECONDS = {"cpu": 10.0, "cuda": 60.0}
 
 
 def choose_device() -> str:
@@ -28,55 +33,76 @@ def choose_device() -> str:
 
 def count_update_flops(recipe: ModelRecipe, *, classes: int) -> int:
     """Return the floating-point operations of one update, counted on tensors without values."""
-    family = family_named(recipe.family)
-    state = family.build(recipe, classes=classes, seed=0, device="meta")
-    images = torch.empty(recipe.batch_size, 1, *[recipe.size] * 3, device="meta")
-    labels = torch.zeros(recipe.batch_size, dtype=torch.int64, device="meta")
-    batches = [Batch(images=images, labels=labels)] * family.batches_per_update(recipe)
-    with _OperationCounter() as counter:
-        stage = family.stages(recipe)[0]
-        family.update(state, batches, stage=stage, step=0, generator=torch.Generator().manual_seed(0))
-    return counter.flops
+    return count_update(recipe, classes=classes).flops
 
 
-def convolution_flops_per_second(device: str, *, precision: str = "fp32") -> float:
-    """Return the speed of a 3 x 3 x 3 convolution of 32 channels on this machine, measured for half a second."""
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    edge, channels = (64, 64) if device == "cuda" else (24, 32)
-    volume = torch.ones(2, channels, edge, edge, edge, device=device, dtype=dtype)
-    layer = torch.nn.Conv3d(channels, channels, 3, padding=1).to(device, dtype)
-    runs, started = -1, time.monotonic()
-    with torch.inference_mode():
-        while runs < 1 or time.monotonic() - started < _PROBE_SECONDS:
-            layer(volume)
-            if device == "cuda":
-                torch.cuda.synchronize()
-            runs += 1
-            started = time.monotonic() if runs == 0 else started  # the first run only warms up
-    return runs * 2 * 27 * volume.numel() * channels / (time.monotonic() - started)
+def seconds_per_update(
+    recipe: ModelRecipe,
+    device: str,
+    *,
+    classes: int,
+    seconds: float = _PROBE_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> float:
+    """Return how long one update takes on this device, with the present CPU threads, from updates really done.
+
+    The recipe itself is timed where that fits into ``seconds``, as on a GPU. Otherwise smaller cubes and batches in
+    rising order as far as that fits, and the time of the largest is continued along the line through the last two:
+    seconds against operations counted, since an update also takes time that does not grow with the images.
+
+    Args:
+        recipe: the model.
+        device: ``cpu`` or ``cuda``.
+        classes: number of condition classes.
+        seconds: about how long the probes may take in all, the first three excepted.
+        clock: tells seconds.
+    """
+    flops_of_recipe = count_update_flops(recipe, classes=classes)
+    timed: list[tuple[int, float]] = []  # operations, seconds
+    began = clock()
+    for probe in _probes(recipe):
+        flops = flops_of_recipe if probe == recipe else count_update_flops(probe, classes=classes)
+        if len(timed) >= _POINTS and clock() - began + _RUNS * _continued(timed, flops) > seconds:
+            continue
+        try:
+            timed.append((flops, _timed_update(probe, device, classes=classes, clock=clock)))
+        except (MrisynthError, torch.OutOfMemoryError):
+            if not timed:
+                raise
+            break  # the smaller ones say enough
+    return _continued(timed, flops_of_recipe)
 
 
 def estimate_hours(recipe: ModelRecipe, device: str, *, classes: int) -> float:
-    """Return about how many hours the whole training takes on this machine with the present CPU threads."""
+    """Return about how many hours the whole training takes on this machine with the present CPU threads.
+
+    Several GPUs each do a share of an update, and their exchange of gradients is left out; processes on one CPU share
+    its cores and are taken to do all of it.
+    """
     updates = first_step(recipe, family_named(recipe.family), chunk=recipe.chunks)
-    speed = convolution_flops_per_second(device, precision=recipe.precision)
-    return _SLOWER_THAN_PROBE * updates * count_update_flops(recipe, classes=classes) / speed / 3600
+    timed = share_of_one_device(recipe) if device == "cuda" else recipe
+    return updates * seconds_per_update(timed, device, classes=classes) / 3600
 
 
-def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool) -> dict[str, Any]:
-    """Choose the device and estimate the training.
+def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool, threads: int | None = None) -> dict[str, Any]:
+    """Choose the device, estimate the training and test the kernels that it will use.
 
     Args:
         recipe: the model.
         classes: number of condition classes.
         allow_cpu: train on a CPU however long it takes.
+        threads: CPU threads that the training will have; by default those of this process.
 
     Returns:
-        ``device``, ``hours`` (of the whole chain), ``updates``, ``images_per_update``, ``flops_per_update``.
+        ``device``, ``hours`` (of the whole chain), ``updates``, ``images_per_update``, ``flops_per_update``,
+        ``kernels`` (see :class:`mrisynth.training.kernels.KernelReport`).
 
     Raises:
-        MrisynthError: when there is no GPU, the training would take more than an hour and ``allow_cpu`` is not set.
+        MrisynthError: when there is no GPU, the training would take more than an hour and ``allow_cpu`` is not set;
+            or when the device computes wrongly in bf16.
     """
+    if threads is not None:
+        torch.set_num_threads(threads)
     device = choose_device()
     family = family_named(recipe.family)
     hours = estimate_hours(recipe, device, classes=classes)
@@ -92,25 +118,57 @@ def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool) -> dict
         "updates": first_step(recipe, family, chunk=recipe.chunks),
         "images_per_update": images_per_update(recipe, family),
         "flops_per_update": count_update_flops(recipe, classes=classes),
+        "kernels": _tested_kernels(recipe, device),
     }
 
 
-class _OperationCounter(TorchDispatchMode):
-    """Adds up the floating-point operations of convolutions and matrix products, second derivatives too.
+def _tested_kernels(recipe: ModelRecipe, device: str) -> dict[str, Any]:
+    try:
+        report = check_kernels(
+            device,
+            precision=recipe.precision,
+            size=recipe.size,
+            width=recipe.family_recipe.get("width", _PUBLISHED_WIDTH),
+            batch_size=recipe.batch_size,
+            seconds=_TEST_SECONDS[device],
+        )
+    except MrisynthError as error:
+        raise MrisynthError(f"models.{recipe.name}: {error}") from error
+    return asdict(report)
 
-    (torch's own counter follows modules by hooks, which do not bear a gradient inside a gradient.)
+
+def _probes(recipe: ModelRecipe) -> list[ModelRecipe]:
+    """Return parts of the recipe's work in rising order, the recipe itself at the end."""
+    sizes = [*(size for size in _PROBE_SIZES if size < recipe.size), recipe.size]
+    batches = dict.fromkeys((min(2, recipe.batch_size), recipe.batch_size))  # one image alone is oddly slow
+    return [replace(recipe, size=size, batch_size=batch_size) for size in sizes for batch_size in batches]
+
+
+def _continued(timed: list[tuple[int, float]], flops: int) -> float:
+    """Return the seconds of ``flops`` operations on the line through the last two points, or through 0 and the one.
+
+    The line rises at least half as steeply as that through 0, and at most as steeply, whatever noise says.
     """
+    last_flops, last_seconds = timed[-1]
+    steepest = last_seconds / last_flops
+    slope = steepest
+    if len(timed) > 1 and last_flops > timed[-2][0]:
+        slope = (last_seconds - timed[-2][1]) / (last_flops - timed[-2][0])
+    return last_seconds + (flops - last_flops) * min(max(slope, 0.5 * steepest), steepest)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
 
-    def __torch_dispatch__(
-        self, operation: OpOverload, types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> object:
-        kwargs = kwargs or {}
-        result = operation(*args, **kwargs)
-        count = flop_registry.get(operation._overloadpacket)
-        if count is not None:
-            self.flops += count(*args, **kwargs, out_val=result)
-        return result
+def _timed_update(recipe: ModelRecipe, device: str, *, classes: int, clock: Callable[[], float]) -> float:
+    """Return the seconds of the fastest of some updates."""
+    family = family_named(recipe.family)
+    state = first_state(recipe, family, classes=classes, device=device)
+    batches = blank_batches(recipe, family, device=device)
+    stage = family.stages(recipe)[0]
+    times: list[float] = []
+    while len(times) < _RUNS or sum(times[1:]) < _SHORTEST_PROBE_SECONDS:
+        started = clock()
+        random = torch.Generator().manual_seed(len(times))
+        family.update(state, batches, stage=stage, step=len(times), generator=random)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(clock() - started)
+    return min(times[1:])  # the first warms up; work beside it only ever makes an update longer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-_RAMP = 0.25  # the half-life never exceeds this share of the images seen, so that early weights are forgotten
+_RAMP = 0.05  # the half-life never exceeds this share of the images seen, so that early weights are forgotten
 
 
 def decay_per_update(images_per_update: int, *, images_seen: int, half_life_images: float) -> float:

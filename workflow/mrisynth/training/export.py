@@ -1,4 +1,4 @@
-"""Trained generators as safetensors and a recipe.json that holds all that sampling needs."""
+"""Trained networks as safetensors and a recipe.json that holds all that sampling needs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from torch import nn
 import mrisynth
 from mrisynth.files import atomic, sha256_of, write_json
 from mrisynth.models import family as family_named
+from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.loop import images_per_update
-from mrisynth.training.state import read_state, recipe_fingerprint
 
 WEIGHTS = "generator.safetensors"
+ENCODERS = "encoders.safetensors"
 RECIPE = "recipe.json"
 
 
-def initial_generator(recipe: ModelRecipe, *, classes: Sequence[str], seed: int) -> nn.Module:
-    """Return the untrained generator: exactly the weights that chunk 0 starts from."""
-    return family_named(recipe.family).generator(recipe, classes=len(classes), seed=seed)
-
-
 def export_model(
-    state: Path,
-    recipe: ModelRecipe,
+    state: State,
     *,
     classes: Sequence[str],
     columns: Mapping[str, Sequence[str]],
@@ -39,31 +34,25 @@ def export_model(
     seed: int,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the averaged generator of a training state and its recipe.
+    """Write the averaged generator of a training, its encoders if it has any, and its recipe.
 
     Args:
-        state: what the last chunk wrote.
-        recipe: the model.
+        state: the training.
         classes: names of the condition's classes in the order of their numbers; empty without a condition.
         columns: condition columns and their categories in order; the classes are their product, last column fastest.
         label_counts: training scans of each class; samples draw their classes in these proportions.
         affine: 4 x 4, voxel index at this size to world mm.
         field_mm: edge of the field of view in mm.
-        folder: where generator.safetensors and recipe.json go.
+        folder: where the files go.
         seed: the study's seed.
         extra: further facts for recipe.json, under ``extra``.
-
-    Raises:
-        MrisynthError: when the state is missing, torn or of another recipe.
     """
-    content = read_state(state, fingerprint=recipe_fingerprint(recipe, classes=classes, seed=seed))
-    generator = initial_generator(recipe, classes=classes, seed=seed)
-    generator.load_state_dict(content["averages"]["generator"])
-    images_seen = content["step"] * images_per_update(recipe, family_named(recipe.family))
-    facts = {"trained": True, "images_seen": images_seen, "updates_skipped": content["skipped"], "seed": seed}
+    networks = {name: state.averages.get(name, network) for name, network in state.networks.items()}
+    images_seen = state.step * images_per_update(state.recipe, family_named(state.recipe.family))
+    facts = {"trained": True, "images_seen": images_seen, "updates_skipped": state.skipped, "seed": seed}
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
-    _write(generator, recipe, folder, facts=facts)
+    _write(networks, state.recipe, folder, facts=facts)
 
 
 def export_untrained(
@@ -78,20 +67,34 @@ def export_untrained(
     seed: int,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the generator that chunk 0 starts from, marked ``trained: false``; arguments as :func:`export_model`."""
-    generator = initial_generator(recipe, classes=classes, seed=seed)
+    """Write the networks that chunk 0 starts from, marked ``trained: false``; arguments as :func:`export_model`."""
+    family = family_named(recipe.family)
+    sizes = [len(categories) for categories in columns.values()]
+    names = family.exported(recipe)
+    networks = {name: family.network(name, recipe, columns=sizes, seed=seed) for name in names}
     facts = {"trained": False, "images_seen": 0, "updates_skipped": 0, "seed": seed}
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
-    _write(generator, recipe, folder, facts=facts)
+    _write(networks, recipe, folder, facts=facts)
 
 
-def _write(generator: nn.Module, recipe: ModelRecipe, folder: Path, *, facts: Mapping[str, Any]) -> None:
+def _write(networks: Mapping[str, nn.Module], recipe: ModelRecipe, folder: Path, *, facts: Mapping[str, Any]) -> None:
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    others = family_named(recipe.family).exported(recipe)[1:]
     with atomic(folder / WEIGHTS) as unfinished:
-        save_file({name: weight.contiguous() for name, weight in generator.state_dict().items()}, unfinished)
+        save_file(_tensors(networks["generator"]), unfinished)
     origin = {"weights_sha256": sha256_of(folder / WEIGHTS), "mrisynth_version": mrisynth.__version__}
+    if others:
+        with atomic(folder / ENCODERS) as unfinished:
+            named = {f"{name}.{key}": part for name in others for key, part in _tensors(networks[name]).items()}
+            save_file(named, unfinished)
+        origin["encoders_sha256"] = sha256_of(folder / ENCODERS)
     write_json({"model": asdict(recipe)} | origin | facts, folder / RECIPE)
+
+
+def _tensors(network: nn.Module) -> dict[str, Any]:
+    return {name: weight.detach().cpu().contiguous() for name, weight in network.state_dict().items()}
 
 
 def _listed(columns: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from math import ceil
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from mrisynth.errors import MrisynthError
 from mrisynth.models.interface import Family, Stage, State
 from mrisynth.progress import Progress
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import derive_seed
+from mrisynth.training.augmentation import adapted, strength_at
 from mrisynth.training.batches import Batches
 from mrisynth.training.ema import decay_per_update, update_average
+from mrisynth.training.guard import Guard
 
-_SKIPS_IN_A_ROW = 20
-_FIRST_STEPS = 3
 _CURVE_ROWS = 300
+
+
+class Watcher(Protocol):
+    """What looks on: :class:`mrisynth.training.watch.Watch`."""
+
+    def row(self, state: State, row: dict[str, float]) -> dict[str, float]:
+        """Return further columns for a row of the loss curve."""
+        ...
 
 
 def images_per_update(recipe: ModelRecipe, family: Family) -> int:
@@ -37,60 +45,73 @@ def first_step(recipe: ModelRecipe, family: Family, *, chunk: int) -> int:
     return total if chunk >= recipe.chunks else min(total, ceil(chunk * recipe.images_per_chunk / per_update))
 
 
-def run_updates(state: State, family: Family, batches: Batches, *, last_step: int, seed: int) -> Iterator[dict]:
+def run_updates(
+    state: State, family: Family, batches: Batches, *, last_step: int, seed: int, watch: Watcher | None = None
+) -> Iterator[dict[str, float]]:
     """Update the state until ``last_step`` updates are done; yield a row of the loss curve now and then.
 
     Every random draw of update k comes from a generator seeded by the model's name and k, so a chain that stops
     and goes on draws the same numbers as one that does not.
 
     Raises:
-        MrisynthError: when the first 3 updates or more than 20 in a row were not finite.
+        MrisynthError: when the first 3 updates were not finite, or too many in a row after too many rollbacks.
     """
     recipe = state.recipe
     total = first_step(recipe, family, chunk=recipe.chunks)
     per_update = images_per_update(recipe, family)
     steps_per_row = max(1, total // _CURVE_ROWS)
     progress = Progress(f"training {recipe.name}", last_step - state.step)
+    guard = Guard(state)
     recent: list[dict[str, torch.Tensor]] = []
-    started = time.monotonic()
+    started, waited = time.monotonic(), batches.waited_seconds
     note = ""
     while state.step < last_step:
         recent.append(_one_update(state, family, batches, stage=_stage(state, family, total), seed=seed))
-        images_seen = state.step * per_update
+        guard.after_update(state)
         if state.step % steps_per_row == 0 or state.step == last_step:
-            row = _curve_row(recent, step=state.step, images_seen=images_seen)
-            yield row | {"seconds": round(time.monotonic() - started, 3), "skipped": state.skipped}
+            row = _curve_row(recent, step=state.step, images_seen=state.step * per_update)
+            row |= {"seconds": round(time.monotonic() - started, 3), "skipped": state.skipped}
+            row |= {"waited_seconds": round(batches.waited_seconds - waited, 3), "rollbacks": state.rollbacks}
+            row |= watch.row(state, row) if watch is not None else {}
+            yield row
             note = ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name.startswith(("gen", "cri")))
-            recent, started = [], time.monotonic()
+            recent, started, waited = [], time.monotonic(), batches.waited_seconds
         progress.advance(note=note)
 
 
 def _one_update(state: State, family: Family, batches: Batches, *, stage: Stage, seed: int) -> dict[str, torch.Tensor]:
     recipe, step = state.recipe, state.step
     count = family.batches_per_update(recipe)
+    per_update = images_per_update(recipe, family)
     shown = [batches[step * count + part] for part in range(count)]
+    if recipe.augmentation != "adaptive":
+        state.augmentation = strength_at(
+            recipe.augmentation,
+            most=recipe.augmentation_strength,
+            images_seen=step * per_update,
+            ramp_images=recipe.augmentation_images,
+        )
     generator = torch.Generator().manual_seed(derive_seed(seed, "train", recipe.name, "step", step))
     losses = family.update(state, shown, stage=stage, step=step, generator=generator)
+    signs = [losses.pop(name) for name in list(losses) if name.startswith("sign_")]
     state.step += 1
-    _count_skips(state, skipped=float(losses.pop("skipped")) > 0)
-    per_update = images_per_update(recipe, family)
+    skipped = float(losses.pop("skipped")) > 0
+    state.skipped += skipped
+    state.skipped_in_a_row = state.skipped_in_a_row + 1 if skipped else 0
+    if recipe.augmentation == "adaptive" and signs and not skipped:
+        state.augmentation = adapted(
+            state.augmentation,
+            sign=float(torch.stack(signs).mean()),
+            images=per_update,
+            images_to_full=recipe.augmentation_images,
+            most=recipe.augmentation_strength,
+        )
     decay = decay_per_update(
         per_update, images_seen=state.step * per_update, half_life_images=recipe.ema_half_life_images
     )
     for name, average in state.averages.items():
         update_average(average, state.networks[name], decay=decay)
-    return losses
-
-
-def _count_skips(state: State, *, skipped: bool) -> None:
-    state.skipped += skipped
-    state.skipped_in_a_row = state.skipped_in_a_row + 1 if skipped else 0
-    from_the_start = state.skipped_in_a_row == state.step == _FIRST_STEPS
-    if from_the_start or state.skipped_in_a_row > _SKIPS_IN_A_ROW:
-        raise MrisynthError(
-            f"Model {state.recipe.name}: the loss or its gradient was not finite in the last {state.skipped_in_a_row} "
-            f"updates, at update {state.step}; lower its learning rates or train in fp32 (precision)."
-        )
+    return losses | {"augmentation": torch.tensor(state.augmentation)}
 
 
 def _stage(state: State, family: Family, total: int) -> Stage:

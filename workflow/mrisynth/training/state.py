@@ -16,8 +16,18 @@ from mrisynth.files import atomic
 from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
 
-_FORMAT = 1
-_NOT_IN_FINGERPRINT = ("images_total", "images_per_chunk", "allow_cpu")  # a longer or otherwise cut chain goes on
+_FORMAT = 2
+_NOT_IN_FINGERPRINT = (  # a chain goes on when it is longer, otherwise cut, or trained elsewhere
+    "images_total",
+    "images_per_chunk",
+    "allow_cpu",
+    "devices",
+    "compiled",
+    "rollback_after",
+    "most_rollbacks",
+    "watch_every_images",
+)
+_COUNTS = ("step", "skipped", "skipped_in_a_row", "rollbacks", "augmentation")
 
 
 def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int) -> str:
@@ -28,17 +38,26 @@ def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int
 
 
 def save_state(state: State, path: Path, *, fingerprint: str) -> None:
-    """Write the state of a training; nothing stands at ``path`` before it is whole."""
+    """Write the state of a training; nothing stands at ``path`` before it is whole.
+
+    Raises:
+        MrisynthError: when a weight is not a finite number; then nothing is written.
+    """
+    for name, network in [*state.networks.items(), *state.averages.items()]:
+        if not all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values()):
+            raise MrisynthError(
+                f"Model {state.recipe.name}: {name} has weights that are not finite after update {state.step}; the "
+                "state is not saved. Lower its learning rates or train in fp32 (precision)."
+            )
     content = {
         "format": _FORMAT,
         "fingerprint": fingerprint,
-        "step": state.step,
-        "skipped": state.skipped,
-        "skipped_in_a_row": state.skipped_in_a_row,
+        "parts": state.stepper.parts,
         "networks": {name: network.state_dict() for name, network in state.networks.items()},
         "averages": {name: network.state_dict() for name, network in state.averages.items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
     }
+    content |= {name: getattr(state, name) for name in _COUNTS}
     with atomic(path) as unfinished:
         torch.save(content, unfinished)
 
@@ -49,20 +68,29 @@ def load_state(state: State, path: Path, *, fingerprint: str, device: str) -> No
     Raises:
         MrisynthError: when the file is missing or torn, or was made by another recipe.
     """
-    content = read_state(path, fingerprint=fingerprint, device=device)
+    content = read_state(path, device=device)
+    if content["fingerprint"] != fingerprint:
+        raise MrisynthError(
+            f"{path}: this training state was made by another recipe (other settings, classes or seed) and cannot be "
+            "continued; delete the states of this model, or give the changed model a name of its own."
+        )
     for name, network in state.networks.items():
         network.load_state_dict(content["networks"][name])
     for name, network in state.averages.items():
         network.load_state_dict(content["averages"][name])
     for name, optimiser in state.optimisers.items():
         optimiser.load_state_dict(content["optimisers"][name])
-    state.step = content["step"]
-    state.skipped = content["skipped"]
-    state.skipped_in_a_row = content["skipped_in_a_row"]
+    for name in _COUNTS:
+        setattr(state, name, content[name])
+    state.stepper.parts = content["parts"]
 
 
-def read_state(path: Path, *, fingerprint: str, device: str = "cpu") -> dict[str, Any]:
-    """Return the content of a state file as tensors and numbers; errors as :func:`load_state`."""
+def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
+    """Return the content of a state file as tensors and numbers.
+
+    Raises:
+        MrisynthError: when the file is missing or torn, or of another version.
+    """
     if not path.is_file():
         raise MrisynthError(f"{path}: the training state is missing; run the chunk that writes it first.")
     try:
@@ -73,9 +101,4 @@ def read_state(path: Path, *, fingerprint: str, device: str = "cpu") -> dict[str
         ) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise MrisynthError(f"{path}: not a training state of this version of mrisynth; delete it and train again.")
-    if content["fingerprint"] != fingerprint:
-        raise MrisynthError(
-            f"{path}: this training state was made by another recipe (other settings, classes or seed) and cannot be "
-            "continued; delete the states of this model, or give the changed model a name of its own."
-        )
     return content

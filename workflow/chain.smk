@@ -1,0 +1,107 @@
+"""The chain of a model's training: its chunks, what each goes on from, and what each leaves."""
+
+from dataclasses import asdict
+
+from mrisynth.study import is_weights_file
+
+
+RUN_KEYS = (
+    "allow_cpu",
+    "compiled",
+    "devices",
+    "most_rollbacks",
+    "rollback_after",
+    "watch_every_images",
+)
+
+
+def what_is_trained(wildcards):
+    """The recipe of a model without what only says where and how it runs: such changes alone redo nothing."""
+    recipe = asdict(STUDY.models[wildcards.model])
+    return {key: value for key, value in recipe.items() if key not in RUN_KEYS}
+
+
+def run_key(key):
+    """A resource with the value of such a key: the job needs it, and resources start nothing again."""
+    return lambda wildcards: int(getattr(STUDY.models[wildcards.model], key))
+
+
+def what_a_chunk_trains(wildcards):
+    """The same up to the end of a chunk, so that a longer training repeats no whole chunk."""
+    recipe = what_is_trained(wildcards)
+    end = (int(wildcards.chunk) + 1) * recipe["images_per_chunk"]
+    return recipe | {"images_total": min(recipe["images_total"], end)}
+
+
+def last_chunk(model):
+    """The number of the last chunk of a model."""
+    return STUDY.models[model].chunks - 1
+
+
+def previous_chunk(wildcards):
+    """The state that a chunk goes on from; the first has none. A training that once ended there left a kept one."""
+    chunk = int(wildcards.chunk) - 1
+    if chunk < 0:
+        return []
+    kept = f"training/{wildcards.model}/kept-{chunk}.pt"
+    ended_there = Path(STUDY.folder, kept).exists()
+    return f"<results>/{kept if ended_there else f'training/{wildcards.model}/state-{chunk}.pt'}"
+
+
+def start_of_model(wildcards):
+    """The state or weights that the first chunk of a model takes from another model."""
+    start = STUDY.models[wildcards.model].start_from
+    if start is None or int(wildcards.chunk) > 0:
+        return []
+    if is_weights_file(start):
+        return start
+    return f"<results>/training/{start}/kept-{last_chunk(start)}.pt"
+
+
+def kept_state(wildcards):
+    """The state at the end of a model's training."""
+    return f"<results>/training/{wildcards.model}/kept-{last_chunk(wildcards.model)}.pt"
+
+
+def chunks_of(model):
+    """The chunks that a model's training consists of; everything that asks which there are asks here."""
+    return range(STUDY.models[model].chunks)
+
+
+def chunks_of_model(wildcards):
+    """The chunks of the model that a rule is about."""
+    return chunks_of(wildcards.model)
+
+
+def training_curves(wildcards):
+    """The loss curves of every chunk of every model."""
+    return [
+        f"<results>/training/{model}/curve-{chunk}.tsv"
+        for model in STUDY.models
+        for chunk in chunks_of(model)
+    ]
+
+
+def training_watches(wildcards):
+    """What was watched of every chunk of every model: grids of samples, events, the health table."""
+    return [
+        f"<results>/training/{model}/watch-{chunk}"
+        for model in STUDY.models
+        for chunk in chunks_of(model)
+    ]
+
+
+def candidates_of_model(wildcards):
+    """A model as it was after every chunk of its training."""
+    return [
+        f"<results>/training/{wildcards.model}/candidate-{chunk}"
+        for chunk in chunks_of_model(wildcards)
+    ]
+
+
+def validations_of_model(wildcards):
+    """The validation scores of these, in the same order."""
+    return [
+        f"<results>/training/{wildcards.model}/validation-{chunk}.tsv"
+        for chunk in chunks_of_model(wildcards)
+    ]

@@ -1,0 +1,129 @@
+"""How a class enters a generator: as numbers beside the latent, or as a channel beside the first features.
+
+A label is one int64 number. From 0 it is a joint class: the position of its categories among all combinations of the
+columns, the last column fastest. Below 0 something is missing: -1 when nothing is known, else -1 - code, where the
+code has one digit a column, 0 for a missing value and 1 + category otherwise, the last column fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+EMBEDDED = 32
+
+
+class ConditionInput(nn.Module):
+    """No condition; the base of the others.
+
+    Attributes:
+        vector: length of what is put beside the latent.
+        channels: number of channels put beside the first features.
+    """
+
+    vector = 0
+    channels = 0
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what stands beside the latent [batch, vector] and beside the features [batch, channels, e, e, e]."""
+        nothing = torch.empty(len(labels), 0, device=labels.device)
+        return nothing, nothing
+
+
+class OneHot(ConditionInput):
+    """One number a joint class beside the latent, 1 for the class (the HA-GAN authors); all 0 when it is missing."""
+
+    def __init__(self, columns: Sequence[int], *, edge: int) -> None:
+        super().__init__()
+        self.vector = prod(columns)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vector and nothing."""
+        known = (labels >= 0)[:, None]
+        return functional.one_hot(labels.clamp(min=0), self.vector).float() * known, labels.new_empty(len(labels), 0)
+
+
+class JointEmbedding(ConditionInput):
+    """One learned vector a joint class, and one more for a missing label."""
+
+    vector = EMBEDDED
+
+    def __init__(self, columns: Sequence[int], *, edge: int) -> None:
+        super().__init__()
+        self.classes = prod(columns)
+        self.table = nn.Embedding(self.classes + 1, EMBEDDED)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vector and nothing."""
+        rows = torch.where(labels < 0, self.classes, labels)
+        return self.table(rows), labels.new_empty(len(labels), 0)
+
+
+class ColumnEmbeddings(ConditionInput):
+    """One learned vector a category of each column, added up; a missing value has a vector of its own in its column.
+
+    It learns a column's effect from every scan, and knows what is known of a scan with a gap.
+    """
+
+    vector = EMBEDDED
+
+    def __init__(self, columns: Sequence[int], *, edge: int) -> None:
+        super().__init__()
+        self.columns = tuple(columns)
+        self.tables = nn.ModuleList(nn.Embedding(categories + 1, EMBEDDED) for categories in columns)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vector and nothing."""
+        digits = column_digits(labels, self.columns)
+        vectors = [table(digit) for table, digit in zip(self.tables, digits, strict=True)]
+        return torch.stack(vectors).sum(dim=0), labels.new_empty(len(labels), 0)
+
+
+class SharedTableChannel(ConditionInput):
+    """The IXI project's: all columns look up one table, and a linear layer makes one more channel of the start cube.
+
+    The table has as many rows as there are joint classes, of which each column uses the first few, so that columns
+    share vectors. A missing value counts as zeros.
+    """
+
+    channels = 1
+
+    def __init__(self, columns: Sequence[int], *, edge: int) -> None:
+        super().__init__()
+        self.columns, self.edge = tuple(columns), edge
+        self.table = nn.Embedding(prod(columns), EMBEDDED)
+        self.linear = nn.Linear(EMBEDDED * len(self.columns), edge**3)
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return nothing and the channel."""
+        digits = torch.stack(column_digits(labels, self.columns), dim=1)
+        vectors = self.table((digits - 1).clamp(min=0)) * (digits > 0)[..., None]
+        channel = self.linear(vectors.flatten(1)).view(-1, 1, self.edge, self.edge, self.edge)
+        return vectors.new_empty(len(labels), 0), channel
+
+
+CONDITION_INPUTS = {
+    "one_hot": OneHot,
+    "embedding": JointEmbedding,
+    "embedding_per_column": ColumnEmbeddings,
+    "channel": SharedTableChannel,
+}
+
+
+def condition_input(kind: str, columns: Sequence[int], *, edge: int) -> ConditionInput:
+    """Return the module of that kind for columns with so many categories each; without columns, no condition."""
+    return CONDITION_INPUTS[kind](columns, edge=edge) if columns else ConditionInput()
+
+
+def column_digits(labels: Tensor, columns: Sequence[int]) -> list[Tensor]:
+    """Return, for each column, [batch]: 0 for a missing value, else 1 + category."""
+    known, code = labels, -1 - labels
+    digits = []
+    for categories in reversed(columns):
+        digits.append(torch.where(labels >= 0, 1 + known % categories, code % (categories + 1)))
+        known, code = known // categories, code // (categories + 1)
+    return digits[::-1]

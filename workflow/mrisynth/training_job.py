@@ -1,0 +1,114 @@
+"""One job of the chain of a training: all it reads and writes, by path, so that several processes can share it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mrisynth
+from mrisynth.datasets import load_training_set
+from mrisynth.errors import MrisynthError
+from mrisynth.imaging.grid import grid_affine
+from mrisynth.recipes import ModelRecipe
+from mrisynth.training.chunk import ChunkFiles, train_chunk
+from mrisynth.training.device import choose_device
+from mrisynth.training.team import Team
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """A chunk to train.
+
+    Attributes:
+        recipe: the model, as a dictionary.
+        pyramid: folder of the packed scans.
+        scans: the scans table, with ``split``.
+        condition: the condition's table.
+        previous: state that the chunk before left; None for the first.
+        start: state or weights that the first chunk starts from; None for random weights.
+        state: where the new state goes.
+        curve: where the loss curve goes.
+        candidate: folder of the averaged model at the end of the chunk.
+        watch: folder of the grids of samples, the events and the health table.
+        chunk: number of the chunk, from 0.
+        seed: the study's seed.
+        field_mm: edge of the field of view in mm.
+        threads: CPU threads of each process.
+    """
+
+    recipe: dict[str, Any]
+    pyramid: str
+    scans: str
+    condition: str
+    previous: str | None
+    start: str | None
+    state: str
+    curve: str
+    candidate: str
+    watch: str
+    chunk: int
+    seed: int
+    field_mm: float
+    threads: int
+
+    def run(self) -> None:
+        """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric."""
+        devices = self.recipe["devices"]
+        if devices == 1:
+            self.run_as(Team(), device=choose_device())
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch, "job.json")
+            file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={devices}"]
+            library = str(Path(mrisynth.__file__).parent.parent)
+            paths = os.pathsep.join([library, *filter(None, [os.environ.get("PYTHONPATH")])])
+            environment = os.environ | {"OMP_NUM_THREADS": str(self.threads), "PYTHONPATH": paths}
+            done = subprocess.run([*command, "-m", "mrisynth.training_ranks", str(file)], env=environment, check=False)
+        if done.returncode:
+            raise MrisynthError(
+                f"Model {self.recipe['name']}, chunk {self.chunk}: one of {devices} processes failed with exit status "
+                f"{done.returncode}; its error stands above."
+            )
+
+    def run_as(self, team: Team, *, device: str) -> None:
+        """Train the chunk as one process of a team."""
+        recipe = ModelRecipe(**self.recipe)
+        data = load_training_set(Path(self.pyramid), size=recipe.size, scans=self.scans, condition=self.condition)
+        train_chunk(
+            recipe,
+            images=data.images,
+            rows=data.rows,
+            labels=data.labels,
+            columns=data.condition.columns,
+            classes=data.condition.classes,
+            files=ChunkFiles(
+                previous=_path(self.previous),
+                start=_path(self.start),
+                state=Path(self.state),
+                curve=Path(self.curve),
+                candidate=Path(self.candidate),
+                watch=Path(self.watch),
+            ),
+            facts={
+                "label_counts": data.label_counts,
+                "affine": grid_affine(recipe.size, field_mm=self.field_mm).tolist(),
+                "field_mm": self.field_mm,
+                "extra": {"training_scans": len(data.rows)},
+            },
+            chunk=self.chunk,
+            seed=self.seed,
+            device=device,
+            threads=self.threads,
+            team=team,
+        )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,47 @@
+import platform
+
+
+rule estimate_study:
+    """Hours, memory and disk of the whole study, from the configuration and from updates timed on this machine."""
+    output:
+        "<results>/estimate.tsv",
+    log:
+        "<logs>/estimate_study.log",
+    localrule: True
+    conda:
+        "../envs/torch.yaml"
+    threads: all_local_cores
+    params:
+        models=[asdict(model) for model in STUDY.models.values()],
+        study=dict(
+            scans=len(STUDY.scans),
+            pyramid_sizes=STUDY.sizes,
+            samples=STUDY.config["sampling"]["count"],
+            nifti=STUDY.config["sampling"]["nifti"],
+            feature_widths=[
+                STUDY.config["features"][name].get("width", 2048)
+                for name in STUDY.config["evaluation"]["features"]
+            ],
+            brain_extraction=(
+                None if EXTRACTION["already_extracted"] else EXTRACTION["method"]
+            ),
+            transform=STUDY.config["preprocessing"]["transform"],
+            voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
+            preprocessed_size=STUDY.config["preprocessing"]["size"],
+        ),
+        machine=platform.node(),
+    script:
+        "../scripts/estimate.py"
+
+
+rule estimate:
+    """Print the estimate."""
+    input:
+        "<results>/estimate.tsv",
+    log:
+        "<logs>/estimate.log",
+    localrule: True
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/print_estimate.py"

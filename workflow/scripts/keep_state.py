@@ -1,0 +1,9 @@
+"""Keep the last state of a training; the chain deletes its own."""
+
+from pathlib import Path
+
+from mrisynth.files import keep_file
+from mrisynth.joblog import logged
+
+with logged(snakemake.log[0]):
+    keep_file(Path(snakemake.input[0]), Path(snakemake.output[0]))

@@ -1,0 +1,13 @@
+"""Print the estimate of a study."""
+
+import sys
+
+from mrisynth.files import read_table
+from mrisynth.joblog import logged
+from mrisynth.training.device import choose_device
+from mrisynth.training.estimate import estimate_text
+
+with logged(snakemake.log[0]):
+    table = read_table(snakemake.input[0], note="string").fillna({"note": ""})
+    sys.stdout.write(estimate_text(table, device=choose_device()) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,25 @@
+"""Score the model of one training chunk on the validation split."""
+
+from mrisynth.embedding import load_network
+from mrisynth.embedding.volumes import feature_spec
+from mrisynth.embeddings import load_embeddings
+from mrisynth.files import read_table, write_table
+from mrisynth.joblog import logged
+from mrisynth.sampling import Sampler
+from mrisynth.training.device import choose_device
+from mrisynth.validation import validate_candidate
+
+with logged(snakemake.log[0]):
+    params, scans, device = snakemake.params, read_table(snakemake.input.scans), choose_device()
+    spec = feature_spec(params.features, params.spec, weights=str(snakemake.input.weights))
+    table = validate_candidate(
+        Sampler.load(snakemake.input.candidate, device=device),
+        chunk=int(snakemake.wildcards.chunk),
+        network=load_network(spec, device=device),
+        real=load_embeddings(snakemake.input.real),
+        splits=dict(zip(scans["scan"], scans["split"], strict=True)),
+        samples=params.samples,
+        batch_size=params.spec["batch_size"],
+        seed=params.seed,
+    )
+    write_table(table, snakemake.output[0])
