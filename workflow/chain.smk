@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 from mrisynth.study import is_weights_file
 
-
 RUN_KEYS = (
     "allow_cpu",
     "compiled",

@@ -44,11 +44,11 @@ rule train_chunk:
         "../envs/torch.yaml"
     threads: by_size(1, 4, 8)
     resources:
+        **{key: run_key(key) for key in RUN_KEYS},
         gpu=run_key("devices"),
         mem=by_size("6GB", "16GB", "48GB"),
         runtime=by_size("8h", "8h", "16h"),
         images_planned=run_key("images_total"),
-        **{key: run_key(key) for key in RUN_KEYS},
     params:
         recipe=what_a_chunk_trains,
         field_mm=STUDY.config["preprocessing"]["field_mm"],
