@@ -8,6 +8,8 @@ from torch import Tensor
 
 from mrisynth.errors import ConfigError
 from mrisynth.models import FAMILIES, family, hagan
+from mrisynth.models.hagan_losses import global_encoder_loss
+from mrisynth.models.hagan_step import Step
 from mrisynth.models.interface import Batch, State
 from mrisynth.recipes import ModelRecipe
 
@@ -163,3 +165,25 @@ def test_settings_of_the_families_differ_where_their_methods_do():
     assert (wgp.loss, wgp.penalty, wgp.penalty_weight) == ("wasserstein", "slope_one", 10.0)
     assert (wgp.high_weight, wgp.critic_steps) == (4.0, 1)
     assert plain.spectral_norm == wgp.spectral_norm == "none"
+
+
+def test_the_global_encoder_also_finds_latents_again():
+    recipe = _recipe("hagan", family_recipe=SMALL | {"encoders": "attached", "latent_weight": 0.5})
+    member = family("hagan")
+    state = member.build(recipe, columns=[], seed=1, device="cpu")
+    batch = Batch(images=torch.rand(2, 1, 32, 32, 32) * 2 - 1, labels=torch.tensor([-1, -1]))
+    step = Step(
+        state=state, settings=member.settings(recipe), batch=batch, starts=[0, 8], latents=torch.randn(2, 8),
+        mix=torch.rand(2),
+    )  # fmt: skip
+    both = slice(0, 2)
+    loss = global_encoder_loss(step, both)
+    networks = state.networks
+    with torch.no_grad():
+        features = networks["generator"].shared_features(step.latents, batch.labels)
+        apart = (networks["encoder_global"](features) - step.latents).square().mean()
+    found = step.means()
+    torch.testing.assert_close(found["latent"], apart)
+    torch.testing.assert_close(loss.detach(), found["reconstruction_global"] + 0.5 * apart)
+    loss.backward()
+    assert networks["encoder_global"].ladder[-2].weight.grad.abs().sum() > 0

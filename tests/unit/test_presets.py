@@ -47,6 +47,7 @@ AUTHORS = {  # HA-GAN: networks, train step and Adam of the authors' code
     "betas": [0.0, 0.999],
     "encoders": "detached",
     "reconstruction_weight": 1.0,
+    "latent_weight": 0.0,
     "trained_part": "all",
 }
 IXI = AUTHORS | {

@@ -94,7 +94,11 @@ def slab_encoder_loss(step: Step, piece: slice) -> Tensor:
 
 
 def global_encoder_loss(step: Step, piece: slice) -> Tensor:
-    """Return the mean of the L1 distances of slabs and low resolution from those of the encoded latent."""
+    """Return the mean of the L1 distances of slabs and low resolution from those of the encoded latent.
+
+    With ``latent_weight`` the encoder also finds the latent that the generator made features from: without that its
+    latents lie far outside the normal distribution that the generator knows.
+    """
     networks, reals = step.state.networks, step.reals(piece)
     with computing_in(step.state.recipe.precision, reals[0]):
         with torch.no_grad():
@@ -104,7 +108,22 @@ def global_encoder_loss(step: Step, piece: slice) -> Tensor:
     slab, low = (functional.l1_loss(one.float(), other) for one, other in zip(made, reals, strict=True))
     loss = (slab + low) / 2
     step.record(piece, reconstruction_global=loss)
-    return step.settings.reconstruction_weight * loss
+    total = step.settings.reconstruction_weight * loss
+    if step.settings.latent_weight:
+        found = _latent_distance(step, piece)
+        step.record(piece, latent=found)
+        total = total + step.settings.latent_weight * found
+    return total
+
+
+def _latent_distance(step: Step, piece: slice) -> Tensor:
+    """Return the mean squared distance of latents from what the encoder makes of their feature cubes."""
+    latents = step.latents[piece]
+    with computing_in(step.state.recipe.precision, latents):
+        with torch.no_grad():
+            features = step.generator.shared_features(latents, step.labels(piece))
+        found = step.state.networks["encoder_global"](features)
+    return functional.mse_loss(found.float(), latents)
 
 
 def _judge(step: Step, branch: str, piece: slice, *, real: Tensor, fake: Tensor) -> Judgement:

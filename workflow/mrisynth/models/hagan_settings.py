@@ -43,4 +43,5 @@ class HaganSettings:
     betas: Sequence[float] = (0.0, 0.999)
     encoders: str = "none"
     reconstruction_weight: float = 1.0
+    latent_weight: float = 0.1
     trained_part: str = "all"
