@@ -52,7 +52,7 @@ def test_snakemake_commands_plan_work(snakemake, user_clone, command):
     words = shlex.split(command.replace("/data/IXI", str(user_clone / "IXI")))[1:]
     planned = snakemake("-n", *words, folder=user_clone)
     assert planned.returncode == 0, planned.text[-3000:]
-    assert planned.jobs["total"] > 10
+    assert planned.jobs["total"] > (1 if words == ["estimate"] else 10)  # an estimate asks for nothing else
 
 
 @pytest.mark.parametrize("command", [line for line in BLOCK_COMMANDS if line.startswith("make ")])

@@ -27,7 +27,7 @@ class HaganSettings:
     branches: str = "separate"
     high_weight: float = 1.0
     penalty: str = "zero_centred"
-    penalty_weight: float = 1.0
+    penalty_weight: float = 0.3
     penalty_every: int = 1
     consistency_weight: float = 1.0
     classify_fakes: bool = False
@@ -38,9 +38,9 @@ class HaganSettings:
     generator_steps: int = 1
     new_latents: bool = True
     learning_rate_generator: float = 1e-4
-    learning_rate_critic: float = 4e-4
+    learning_rate_critic: float = 2e-4
     learning_rate_encoder: float = 1e-4
-    betas: Sequence[float] = (0.0, 0.999)
+    betas: Sequence[float] = (0.0, 0.99)
     encoders: str = "none"
     reconstruction_weight: float = 1.0
     latent_weight: float = 0.1
