@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mrisynth.errors import MrisynthError
-from mrisynth.metrics.frechet import check_features
+from mrisynth.metrics.features import check_features
 from mrisynth.seeds import derive_seed
 
 Method = Literal["dbscan", "hdbscan", "kmeans", "gaussian_mixture"]

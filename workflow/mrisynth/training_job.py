@@ -40,6 +40,7 @@ class TrainingJob:
         seed: the study's seed.
         field_mm: edge of the field of view in mm.
         threads: CPU threads of each process.
+        images_planned: images of the whole training, of which the recipe holds those up to the end of the chunk.
     """
 
     recipe: dict[str, Any]
@@ -56,6 +57,7 @@ class TrainingJob:
     seed: int
     field_mm: float
     threads: int
+    images_planned: int | None = None
 
     def run(self) -> None:
         """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric."""
@@ -106,6 +108,7 @@ class TrainingJob:
             seed=self.seed,
             device=device,
             threads=self.threads,
+            images_planned=self.images_planned,
             team=team,
         )
 

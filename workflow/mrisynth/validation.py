@@ -18,7 +18,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_json, read_table, sha256_of, write_json, write_table
 from mrisynth.metrics.frechet import frechet_distance
 from mrisynth.metrics.kernel import kernel_distance
-from mrisynth.metrics.scoring import UNTRAINED_SENTENCE
+from mrisynth.metrics.scoring import UNTRAINED_SENTENCE, scans_of
 from mrisynth.progress import track
 from mrisynth.sampling import Sampler
 from mrisynth.seeds import derive_seed
@@ -69,7 +69,7 @@ def validate_candidate(
         MrisynthError: the real scans were embedded by another network or at another size, or one has no split.
     """
     _check_same_features(real, network, size=sampler.recipe.size)
-    held_out = real.rows(_validation_scans(real, splits))
+    held_out = real.rows(scans_of("validation", real, splits))
     kid = fid = float("nan")
     drawn = 0
     if len(held_out) >= SMALLEST:
@@ -133,13 +133,6 @@ def _check_same_features(real: Embeddings, network: FeatureNetwork, *, size: int
                 f"The embeddings of the real scans have {key} {real.meta.get(key)!r} and the samples to validate "
                 f"{expected[key]!r}: they cannot be compared; embed the real scans again."
             )
-
-
-def _validation_scans(real: Embeddings, splits: Mapping[str, str]) -> list[str]:
-    unknown = [scan for scan in real.ids if scan not in splits]
-    if unknown:
-        raise MrisynthError(f"{len(unknown)} embedded real scans have no split (first: {unknown[0]}).")
-    return [scan for scan in real.ids if splits[scan] == "validation"]
 
 
 def _draw(sampler: Sampler, count: int, *, seed: int, what: str) -> np.ndarray:

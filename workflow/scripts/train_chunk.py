@@ -33,4 +33,5 @@ with logged(snakemake.log[0]):
         seed=snakemake.params.seed,
         field_mm=snakemake.params.field_mm,
         threads=snakemake.threads,
+        images_planned=where.images_planned,
     ).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrisynth.errors import MrisynthError
+from mrisynth.metrics.features import check_pair
 
 _BLOCK_ROWS = 4096
 
@@ -27,10 +27,7 @@ def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
     Raises:
         MrisynthError: fewer than two rows, different widths, or a value that is not finite.
     """
-    check_features(real, "real", rows=2)
-    check_features(synthetic, "synthetic", rows=2)
-    if real.shape[1] != synthetic.shape[1]:
-        raise MrisynthError(f"Features of different width: real {real.shape[1]}, synthetic {synthetic.shape[1]}.")
+    check_pair(real, synthetic, rows=2)
     real_mean, synthetic_mean = real.mean(axis=0, dtype=np.float64), synthetic.mean(axis=0, dtype=np.float64)
     real_factor = _covariance_factor(real, real_mean)
     synthetic_factor = _covariance_factor(synthetic, synthetic_mean)
@@ -38,21 +35,6 @@ def frechet_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
     spreads = float(np.sum(real_factor**2) + np.sum(synthetic_factor**2))
     shared = float(np.linalg.svd(real_factor @ synthetic_factor.T, compute_uv=False).sum())
     return max(shift + spreads - 2.0 * shared, 0.0)
-
-
-def check_features(features: np.ndarray, name: str, *, rows: int) -> None:
-    """Refuse features that are not a finite table of at least ``rows`` rows.
-
-    Raises:
-        MrisynthError: says which set it is and what was expected.
-    """
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise MrisynthError(f"The {name} features have shape {features.shape}, expected [n, d].")
-    if len(features) < rows:
-        raise MrisynthError(f"{len(features)} {name} rows of features, expected {rows} or more; use more scans.")
-    if not np.isfinite(features).all():
-        bad = int((~np.isfinite(features).all(axis=1)).sum())
-        raise MrisynthError(f"{bad} of {len(features)} {name} rows of features are not finite; embed them again.")
 
 
 def _covariance_factor(features: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrisynth.errors import MrisynthError
-from mrisynth.metrics.frechet import check_features
+from mrisynth.metrics.features import check_pair
 
 
 def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
@@ -28,10 +27,7 @@ def kernel_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
     Raises:
         MrisynthError: fewer than two rows, different widths, or a value that is not finite.
     """
-    check_features(real, "real", rows=2)
-    check_features(synthetic, "synthetic", rows=2)
-    if real.shape[1] != synthetic.shape[1]:
-        raise MrisynthError(f"Features of different width: real {real.shape[1]}, synthetic {synthetic.shape[1]}.")
+    check_pair(real, synthetic, rows=2)
     real, synthetic = real.astype(np.float64), synthetic.astype(np.float64)
     return _mean_of_pairs(real) + _mean_of_pairs(synthetic) - 2.0 * float(_kernel(real, synthetic).mean())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mrisynth.errors import MrisynthError
-from mrisynth.metrics.frechet import check_features
+from mrisynth.metrics.features import check_pair
 
 _BLOCK_ROWS = 1024
 _ROUNDING = 1e-12  # relative to the squared lengths
@@ -32,10 +32,7 @@ def precision_recall(real: np.ndarray, synthetic: np.ndarray, *, k: int = 3) -> 
     """
     if k < 1:
         raise MrisynthError(f"precision and recall need k of 1 or more, found {k}.")
-    for features, name in ((real, "real"), (synthetic, "synthetic")):
-        check_features(features, name, rows=k + 1)
-    if real.shape[1] != synthetic.shape[1]:
-        raise MrisynthError(f"Features of different width: real {real.shape[1]}, synthetic {synthetic.shape[1]}.")
+    check_pair(real, synthetic, rows=k + 1)
     origin = real.mean(axis=0, dtype=np.float64)  # distances do not change, rounding gets smaller
     real, synthetic = real - origin, synthetic - origin
     precision = _share_inside(synthetic, real, _squared_radii(real, k=k))

@@ -76,7 +76,7 @@ def score_model(
     """
     chosen = _metric(metric, k=k)
     _check_same_features(real, sources)
-    groups = {name: real.rows(_scans_of(name, real, splits)) for name in REFERENCES}
+    groups = {name: real.rows(scans_of(name, real, splits)) for name in REFERENCES}
     rows = []
     for reference in REFERENCES:
         n = _equal_number(reference, groups, sources)
@@ -115,7 +115,8 @@ def _check_same_features(real: Embeddings, sources: Mapping[str, Embeddings]) ->
                 )
 
 
-def _scans_of(split: str, real: Embeddings, splits: Mapping[str, str]) -> list[str]:
+def scans_of(split: str, real: Embeddings, splits: Mapping[str, str]) -> list[str]:
+    """Return the embedded scans of a split; errors as :func:`score_model` for one without a split."""
     unknown = [scan for scan in real.ids if scan not in splits]
     if unknown:
         raise MrisynthError(f"{len(unknown)} embedded real scans have no split (first: {unknown[0]}).")

@@ -1,8 +1,6 @@
 """How a class enters a generator: as numbers beside the latent, or as a channel beside the first features.
 
-A label is one int64 number. From 0 it is a joint class: the position of its categories among all combinations of the
-columns, the last column fastest. Below 0 something is missing: -1 when nothing is known, else -1 - code, where the
-code has one digit a column, 0 for a missing value and 1 + category otherwise, the last column fastest.
+Labels are int64 numbers, from 0 a joint class, below 0 with something missing: see :mod:`mrisynth.labels`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ def train_chunk(
     device: str,
     threads: int,
     facts: Mapping[str, Any] | None = None,
+    images_planned: int | None = None,
     team: Team | None = None,
 ) -> State:
     """Train one chunk of a model, write its files and return its state.
@@ -81,6 +82,7 @@ def train_chunk(
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.
         facts: what recipe.json of the candidate says besides; see :func:`mrisynth.training.export.export_model`.
+        images_planned: images of the whole training, where the recipe ends with the chunk; for those who watch.
         team: the processes that share every batch; only the first writes.
 
     Raises:
@@ -110,9 +112,10 @@ def train_chunk(
     last_step = first_step(recipe, family, chunk=chunk + 1)
     watch = None
     if files.watch is not None and team.rank == 0:
+        whole = replace(recipe, images_total=images_planned or recipe.images_total)
         watch = Watch(
-            recipe, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
-            seed=seed, updates_total=first_step(recipe, family, chunk=recipe.chunks),
+            whole, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
+            seed=seed, updates_total=first_step(whole, family, chunk=whole.chunks),
             every_images=recipe.watch_every_images or recipe.images_per_chunk,
         )  # fmt: skip
     curve = list(run_updates(current, family, batches, last_step=last_step, seed=seed, watch=watch))
