@@ -136,11 +136,19 @@ def test_wasserstein_branches_each_with_a_penalty():
 
 
 def test_relativistic_branches_with_a_penalty_on_reals_and_on_fakes():
-    critic, generator = _losses("hagan", {"penalty_weight": 3.0, "consistency_weight": 0.0})
+    settings = {"penalty_weight": 3.0, "penalty_scale": "none", "consistency_weight": 0.0}
+    critic, generator = _losses("hagan", settings)
     pairs = sum(mean(softplus(fake - real) for real, fake in scores(b)) for b in FAKES)
     slopes = sum(SLOPES[b] ** 2 / 2 + SLOPES[b] ** 2 / 2 for b in FAKES)
     assert critic == pytest.approx(pairs + 3 * slopes)
     assert generator == pytest.approx(sum(mean(softplus(real - fake) for real, fake in scores(b)) for b in FAKES))
+
+
+def test_a_penalty_by_voxels_counts_a_sixteenth_for_the_low_resolution_at_32():
+    by_voxels = {"penalty_weight": 3.0, "consistency_weight": 0.0}
+    without = _losses("hagan", by_voxels | {"penalty_weight": 0.0})[0]
+    slopes = {branch: SLOPES[branch] ** 2 for branch in FAKES}  # slabs have 8 * 32 * 32 voxels, the other 8 * 8 * 8
+    assert _losses("hagan", by_voxels)[0] - without == pytest.approx(3 * (slopes["high"] + slopes["low"] / 16))
 
 
 def test_consistency_is_the_squared_distance_of_the_branches():
@@ -199,7 +207,7 @@ def test_a_lazy_penalty_counts_as_often_as_it_stands_for(family, penalty):
     """With penalty_every 3: three times the weight in every third update, none between."""
     member, totals = family_named(family), {}
     for every in (1, 3):
-        state = _state(family, {"penalty_every": every, "penalty_weight": 5.0})
+        state = _state(family, {"penalty_every": every, "penalty_weight": 5.0, "penalty_scale": "none"})
         taken: list[float] = []
 
         class Listening(Stepper):

@@ -19,6 +19,8 @@ from mrisynth.training.losses import (
 )
 from mrisynth.training.precision import computing_in
 
+_VOXELS = 8 * 32 * 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
@@ -152,8 +154,17 @@ def _judge(step: Step, branch: str, piece: slice, *, real: Tensor, fake: Tensor)
         fake=said_fake[0],
         real_logits=said_real[1],
         fake_logits=said_fake[1],
-        penalty=weight * penalty,
+        penalty=weight * _share(step, real) * penalty,
     )
+
+
+def _share(step: Step, seen: Tensor) -> float:
+    """Return the factor of the penalty's weight: what the critic sees, in slabs of 8 x 32 x 32 voxels.
+
+    The slope of a critic spreads over the voxels it sees: one weight for both critics would leave that of the few
+    low-resolution voxels flat (Karras et al. 2020, arXiv:2006.06676, 2.2, weigh the penalty by the pixels, too).
+    """
+    return seen[0].numel() / _VOXELS if step.settings.penalty_scale == "voxels" else 1.0
 
 
 def _compare(step: Step, branch: str, piece: slice, *, real: Tensor | None, fake: Tensor) -> Judgement:

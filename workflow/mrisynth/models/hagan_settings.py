@@ -27,7 +27,8 @@ class HaganSettings:
     branches: str = "separate"
     high_weight: float = 1.0
     penalty: str = "zero_centred"
-    penalty_weight: float = 0.3
+    penalty_weight: float = 0.1
+    penalty_scale: str = "voxels"
     penalty_every: int = 1
     consistency_weight: float = 1.0
     classify_fakes: bool = False
@@ -38,7 +39,7 @@ class HaganSettings:
     generator_steps: int = 1
     new_latents: bool = True
     learning_rate_generator: float = 1e-4
-    learning_rate_critic: float = 2e-4
+    learning_rate_critic: float = 4e-4
     learning_rate_encoder: float = 1e-4
     betas: Sequence[float] = (0.0, 0.99)
     encoders: str = "none"

@@ -15,7 +15,7 @@ class WgpHaganSettings(HaganSettings):
     loss: str = "wasserstein"
     penalty: str = "slope_one"
     penalty_weight: float = 10.0
-    learning_rate_critic: float = 4e-4
+    penalty_scale: str = "none"
     high_weight: float = 4.0
     condition_weight: float = 10.0
     condition_weight_generator: float = 10.0
