@@ -129,7 +129,7 @@ def test_samples_have_their_size_range_and_affine(sampler):
 
 
 def test_classes_are_drawn_as_often_as_in_training(sampler):
-    wish = wish_of(None, facts=sampler.facts)
+    wish = wish_of(None, facts=sampler.facts, condition_input="embedding")
     labels = [wish.draw(seed) for seed in range(400)]
     assert set(labels) == {0, 2, 5}
     assert np.mean(np.array(labels) == 5) == pytest.approx(0.5, abs=0.1)

@@ -41,7 +41,7 @@ def test_columns_without_a_wish_are_drawn_as_often_as_in_training(condition, exp
 
 
 def test_classes_are_drawn_as_often_as_in_training():
-    wish = wish_of(None, facts=FACTS)
+    wish = wish_of(None, facts=FACTS, condition_input="embedding")
     labels = np.array([wish.draw(seed) for seed in range(500)])
     assert set(labels) == {0, 2, 4, 5}
     assert (labels == 5).mean() == pytest.approx(0.4, abs=0.08)
@@ -49,10 +49,10 @@ def test_classes_are_drawn_as_often_as_in_training():
 
 
 def test_an_unconditional_model_draws_without_a_label():
-    assert wish_of(None, facts=PLAIN).draw(3) == -1
+    assert wish_of(None, facts=PLAIN, condition_input="embedding").draw(3) == -1
     for condition, words in (("m low", "it is unconditional"), ({"sex": "f"}, "none, it is unconditional")):
         with pytest.raises(MrisynthError, match=words):
-            wish_of(condition, facts=PLAIN)
+            wish_of(condition, facts=PLAIN, condition_input="embedding")
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,7 @@ class Sampler:
     ) -> Iterator[tuple[Tensor, Tensor, int, int]]:
         """Yield as :meth:`stream`, the volumes still on the device [x, y, z] and in the precision that made them."""
         seed = self.facts["seed"] if seed is None else seed
-        told = getattr(self._family, "settings", None)
-        condition_input = told(self.recipe).condition_input if told else None
-        wish = wish_of(condition, facts=self.facts, condition_input=condition_input)
+        wish = wish_of(condition, facts=self.facts, condition_input=self._family.condition_input(self.recipe))
         together = _TOGETHER if self.recipe.size <= _SMALL else 1
         for start in range(first - first % together, first + count, together):
             latents = torch.zeros(together, *self._family.latent_shape(self.recipe))

@@ -34,7 +34,7 @@ class Wish:
         return labels[int(numpy_generator(sample_seed, "label").choice(len(labels), p=shares))]
 
 
-def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: str | None = None) -> Wish:
+def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: str) -> Wish:
     """Return what a wish means for a model.
 
     Columns without a wish are drawn as often as their values stood in the training set beside the wished ones; values
@@ -43,7 +43,7 @@ def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: 
     Args:
         condition: the wish.
         facts: recipe.json of the model: ``classes``, ``columns``, ``label_counts``, ``model``, ``extra``.
-        condition_input: how the class enters the generator; None when that is unknown.
+        condition_input: how the condition enters the generator.
 
     Raises:
         MrisynthError: for a class, column or value that the model does not have; for a missing value where it never
@@ -99,7 +99,7 @@ def _check(wanted: Mapping[str, str], columns: Mapping[str, list[str]], facts: M
 
 
 def _check_gaps(
-    gaps: list[str], columns: Mapping[str, list[str]], facts: Mapping[str, Any], *, condition_input: str | None
+    gaps: list[str], columns: Mapping[str, list[str]], facts: Mapping[str, Any], *, condition_input: str
 ) -> None:
     start = f"Model {facts['model']['name']} cannot be asked for a missing {' and '.join(gaps)}"
     if condition_input not in _LEARNS_GAPS:

@@ -57,6 +57,10 @@ class Hagan:
         """Return (latent,)."""
         return (self.settings(recipe).latent,)
 
+    def condition_input(self, recipe: ModelRecipe) -> str:
+        """Return the setting of that name."""
+        return self.settings(recipe).condition_input
+
     def exported(self, recipe: ModelRecipe) -> list[str]:
         """Return the generator and the encoders, if there are any."""
         return ["generator", *(_ENCODERS if self.settings(recipe).encoders != "none" else ())]

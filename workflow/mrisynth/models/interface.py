@@ -77,6 +77,10 @@ class Family(Protocol):
         """Return the shape of one latent, without the batch axis."""
         ...
 
+    def condition_input(self, recipe: ModelRecipe) -> str:
+        """Return how the condition enters the generator: a kind of :mod:`mrisynth.networks.conditioning`."""
+        ...
+
     def exported(self, recipe: ModelRecipe) -> list[str]:
         """Return the names of the networks that a finished model consists of, ``generator`` first."""
         ...
