@@ -21,7 +21,7 @@ REALS = (0.5, -0.5)  # grey value of each real image
 FAKES = {"high": (0.25, -0.25), "low": (0.75, -0.75)}
 SLOPES = {"high": 2.0, "low": -1.0}
 OFFSETS = {"high": 0.1, "low": 0.3}
-PUBLISHED = {"loss": "logistic", "penalty": "none", "consistency_weight": 0.0}
+PUBLISHED = {"loss": "logistic", "penalty": "none", "consistency_weight": 0.0, "diversity_weight": 0.0}
 BOTH = slice(0, 2)
 
 
@@ -45,11 +45,17 @@ class Generator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layout = layout(32)
-        self.high, self.low = (nn.Parameter(torch.tensor(FAKES[branch][0])) for branch in ("high", "low"))
+        self.high, self.level = (nn.Parameter(torch.tensor(FAKES[branch][0])) for branch in ("high", "low"))
 
     def forward(self, latents, labels, *, slab_starts):
-        value = latents[:, 0].view(-1, 1, 1, 1, 1)
-        return self.high * value.expand(-1, 1, 8, 32, 32), self.low * value.expand(-1, 1, 8, 8, 8)
+        features = self.shared_features(latents, labels)
+        return self.high * features.expand(-1, 1, 8, 32, 32), self.low(features)
+
+    def shared_features(self, latents, labels):
+        return latents[:, 0].view(-1, 1, 1, 1, 1)
+
+    def low(self, features):
+        return self.level * features.expand(-1, 1, 8, 8, 8)
 
 
 def score(branch: str, value: float) -> float:
@@ -127,7 +133,7 @@ def test_separate_branches_add_up_and_the_high_one_is_weighed_in_the_generator_a
 
 
 def test_wasserstein_branches_each_with_a_penalty():
-    critic, generator = _losses("wgp_hagan", {"consistency_weight": 0.0})
+    critic, generator = _losses("wgp_hagan", {"consistency_weight": 0.0, "diversity_weight": 0.0})
     of_critic = sum(mean(fake - real for real, fake in scores(b)) + 10 * (abs(SLOPES[b]) - 1) ** 2 for b in FAKES)
     assert critic == pytest.approx(of_critic)
     assert generator == pytest.approx(
@@ -136,7 +142,7 @@ def test_wasserstein_branches_each_with_a_penalty():
 
 
 def test_relativistic_branches_with_a_penalty_on_reals_and_on_fakes():
-    settings = {"penalty_weight": 3.0, "penalty_scale": "none", "consistency_weight": 0.0}
+    settings = {"penalty_weight": 3.0, "penalty_scale": "none", "consistency_weight": 0.0, "diversity_weight": 0.0}
     critic, generator = _losses("hagan", settings)
     pairs = sum(mean(softplus(fake - real) for real, fake in scores(b)) for b in FAKES)
     slopes = sum(SLOPES[b] ** 2 / 2 + SLOPES[b] ** 2 / 2 for b in FAKES)
@@ -145,16 +151,38 @@ def test_relativistic_branches_with_a_penalty_on_reals_and_on_fakes():
 
 
 def test_a_penalty_by_voxels_counts_a_sixteenth_for_the_low_resolution_at_32():
-    by_voxels = {"penalty_weight": 3.0, "consistency_weight": 0.0}
+    by_voxels = {"penalty_weight": 3.0, "consistency_weight": 0.0, "diversity_weight": 0.0}
     without = _losses("hagan", by_voxels | {"penalty_weight": 0.0})[0]
     slopes = {branch: SLOPES[branch] ** 2 for branch in FAKES}  # slabs have 8 * 32 * 32 voxels, the other 8 * 8 * 8
     assert _losses("hagan", by_voxels)[0] - without == pytest.approx(3 * (slopes["high"] + slopes["low"] / 16))
 
 
 def test_consistency_is_the_squared_distance_of_the_branches():
-    without, with_it = (_losses("hagan", {"consistency_weight": weight}) for weight in (0.0, 2.0))
+    without, with_it = (
+        _losses("hagan", {"consistency_weight": weight, "diversity_weight": 0.0}) for weight in (0.0, 2.0)
+    )
     assert with_it[0] == without[0]
     assert with_it[1] - without[1] == pytest.approx(2 * (0.75 - 0.25) ** 2)
+
+
+@pytest.mark.parametrize(("level", "alike"), [(0.2, 0.6), (0.75, 0.0)])  # scans differ by 1, samples by twice the level
+def test_samples_that_differ_less_than_scans_cost_the_share_they_lack(level, alike):
+    steps = [_step("hagan", {"diversity_weight": weight}) for weight in (0.0, 3.0, 3.0)]
+    for step in steps:
+        torch.nn.init.constant_(step.generator.level, level)
+    without, whole = (generator_loss(step, BOTH).item() for step in steps[:2])
+    assert whole - without == pytest.approx(3 * alike, abs=1e-6)
+    assert steps[1].means()["alike"] == pytest.approx(alike, abs=1e-6)
+    parts = [generator_loss(steps[2], slice(place, place + 1)).item() for place in (0, 1)]
+    assert sum(parts) / 2 == pytest.approx(whole)
+
+
+def test_a_batch_of_one_scan_shown_twice_asks_for_no_difference_but_an_infinitesimal_one():
+    step = _step("hagan", {"diversity_weight": 3.0})
+    step.batch = replace(step.batch, images=torch.zeros_like(step.batch.images))
+    loss = generator_loss(step, BOTH)
+    loss.backward()
+    assert step.means()["alike"] == 0 and torch.isfinite(step.generator.level.grad)
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -177,7 +205,7 @@ def test_the_loss_of_the_critics_is_scaled_whole():
 
 
 def test_what_is_recorded_beside_the_losses():
-    step = _step("hagan", {"consistency_weight": 2.0})
+    step = _step("hagan", {"consistency_weight": 2.0, "diversity_weight": 0.0})
     critic_loss(step, BOTH)
     generator_loss(step, BOTH)
     found = step.means()

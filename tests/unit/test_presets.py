@@ -34,6 +34,7 @@ AUTHORS = {  # HA-GAN: networks, train step and Adam of the authors' code
     "branches": "averaged",
     "penalty": "none",
     "consistency_weight": 0.0,
+    "diversity_weight": 0.0,
     "classify_fakes": False,
     "condition_weight": 1.0,
     "condition_weight_generator": 0.1,
@@ -98,7 +99,7 @@ def test_published_settings_are_those_of_the_published_code(preset):
     model, (settings, batch_size) = _model(name, preset=wanted), PUBLISHED[preset]
     assert {key: model["recipe"][key] for key in settings} == settings
     unnamed = set(model["recipe"]) - set(settings)
-    assert unnamed <= {"high_weight", "penalty_weight", "penalty_every"}  # without effect there
+    assert unnamed <= {"high_weight", "penalty_weight", "penalty_scale", "penalty_every"}  # without effect there
     training = {"batch_size": batch_size, "precision": "fp32", "ema_half_life_images": 0, "augmentation": "none"}
     training |= {"balance_classes": False}
     assert {key: model[key] for key in training} == training

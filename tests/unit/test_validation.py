@@ -74,7 +74,9 @@ def test_the_row_holds_the_distances_of_validation_scans_to_samples_of_their_own
     )
     synthetic = embed(volumes.astype(np.uint8), network, batch_size=2, what="again")
     # a random network in batches of another size: the last digits of float32
-    assert row.pop("kid") == pytest.approx(kernel_distance(real.features[:4], synthetic), rel=1e-4)
+    mean, deviation = real.features[8:].mean(axis=0), real.features[8:].std(axis=0)
+    standard = [(features - mean) / deviation for features in (real.features[:4], synthetic)]
+    assert row.pop("kid") == pytest.approx(kernel_distance(*standard), rel=1e-3)
     assert row.pop("fid") == pytest.approx(frechet_distance(real.features[:4], synthetic), rel=1e-4)
     assert "fid of 4 scans and 32 features" in row["warning"] and "untrained" in row.pop("warning")
     assert row == {
@@ -83,14 +85,15 @@ def test_the_row_holds_the_distances_of_validation_scans_to_samples_of_their_own
     }  # fmt: skip
 
 
-def test_test_and_training_scans_are_never_looked_at(sampler, network, real, splits):
+def test_test_scans_are_never_looked_at_and_training_scans_only_for_means_and_deviations(
+    sampler, network, real, splits
+):
     plain = validated(sampler, network, real, splits)
     poisoned = real.features.copy()
-    poisoned[4:] = np.nan
+    poisoned[4:8] = np.nan
+    poisoned[8:] = poisoned[8:][::-1]
     others_changed = Embeddings(poisoned, real.ids, real.meta)
-    pd.testing.assert_frame_equal(validated(sampler, network, others_changed, splits), plain, check_exact=True)
-    swapped = {scan: {"test": "train", "train": "test"}.get(split, split) for scan, split in splits.items()}
-    pd.testing.assert_frame_equal(validated(sampler, network, real, swapped), plain, check_exact=True)
+    pd.testing.assert_frame_equal(validated(sampler, network, others_changed, splits), plain)
     poisoned = real.features.copy()
     poisoned[0] += 1.0
     changed = validated(sampler, network, Embeddings(poisoned, real.ids, real.meta), splits)

@@ -16,6 +16,7 @@ from mrisynth.embedding.volumes import embed_volumes
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_json, read_table, sha256_of, write_json, write_table
+from mrisynth.metrics.features import standardised
 from mrisynth.metrics.frechet import frechet_distance
 from mrisynth.metrics.kernel import kernel_distance
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE, scans_of
@@ -55,14 +56,16 @@ def validate_candidate(
         chunk: number of the chunk.
         network: the feature network that embedded the real scans.
         real: features of all real scans at the model's size.
-        splits: scan -> ``train``, ``validation`` or ``test``; the features of the first and last are not read.
+        splits: scan -> ``train``, ``validation`` or ``test``; features of the last are not read, of the first only
+            their means and deviations.
         samples: number of samples to draw.
         batch_size: volumes embedded at once.
         seed: the study's seed.
 
     Returns:
         Columns model, chunk, images_seen, features, features_trained, n_real, n_synthetic, kid
-        (:func:`~mrisynth.metrics.kernel.kernel_distance`), fid (its bias is the same for all chunks) and warning. With
+        (:func:`~mrisynth.metrics.kernel.kernel_distance` of features standardised by the training scans: in raw ones
+        its cube hears the few that are far from 0 alone), fid (its bias is the same for all chunks) and warning. With
         fewer than two validation scans nothing is drawn, the scores are missing and the warning says so.
 
     Raises:
@@ -77,7 +80,9 @@ def validate_candidate(
         volumes = _draw(sampler, samples, seed=derive_seed(seed, "validation"), what=what)
         ids = [f"{sampler.recipe.name}-validation-{number:06d}" for number in range(samples)]
         synthetic = embed_volumes(volumes, ids, network, batch_size=batch_size, what=what).features
-        kid, fid = kernel_distance(held_out, synthetic), frechet_distance(held_out, synthetic)
+        training = real.rows(scans_of("train", real, splits))
+        kid = kernel_distance(standardised(held_out, training), standardised(synthetic, training))
+        fid = frechet_distance(held_out, synthetic)
         drawn = len(synthetic)
     row = {"model": sampler.recipe.name, "chunk": chunk, "images_seen": sampler.facts["images_seen"]}
     row |= {"features": network.name, "features_trained": network.trained}

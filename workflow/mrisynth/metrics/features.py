@@ -32,3 +32,14 @@ def check_pair(real: np.ndarray, synthetic: np.ndarray, *, rows: int) -> None:
     check_features(synthetic, "synthetic", rows=rows)
     if real.shape[1] != synthetic.shape[1]:
         raise MrisynthError(f"Features of different width: real {real.shape[1]}, synthetic {synthetic.shape[1]}.")
+
+
+def standardised(features: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Return features [n, d] in standard deviations from the mean of others [m, d], float64.
+
+    A feature that hardly varies among the others (below a millionth of its mean) is only centred.
+    """
+    by = by.astype(np.float64)
+    mean, spread = by.mean(axis=0), by.std(axis=0)
+    spread[spread <= 1e-6 * np.abs(mean)] = 1.0
+    return (features.astype(np.float64) - mean) / spread

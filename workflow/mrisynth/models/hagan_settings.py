@@ -31,6 +31,7 @@ class HaganSettings:
     penalty_scale: str = "voxels"
     penalty_every: int = 1
     consistency_weight: float = 1.0
+    diversity_weight: float = 2.0
     classify_fakes: bool = False
     condition_weight: float = 1.0
     condition_weight_generator: float = 1.0
