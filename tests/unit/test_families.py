@@ -49,7 +49,7 @@ def _update(recipe: ModelRecipe, *, labels: list[int], columns: tuple[int, ...] 
 def test_one_update_moves_every_network(name, size):
     losses, before, after, _ = _update(_recipe(name, size=size), labels=[-1, -1])
     assert losses.pop("skipped") == 0
-    assert set(losses) == ADVERSARIAL | {"consistency"}
+    assert set(losses) == ADVERSARIAL | {"consistency", "alike"}
     assert all(torch.isfinite(loss) for loss in losses.values())
     moved = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
     assert moved == {"generator", "critic_high", "critic_low"}
@@ -161,7 +161,7 @@ def test_settings_that_exclude_each_other_are_named(name, settings, changes, key
 
 def test_settings_of_the_families_differ_where_their_methods_do():
     plain, wgp = family("hagan").settings(_recipe("hagan")), family("wgp_hagan").settings(_recipe("wgp_hagan"))
-    assert (plain.loss, plain.penalty, plain.penalty_weight) == ("relativistic", "zero_centred", 0.3)
+    assert (plain.loss, plain.penalty, plain.penalty_weight) == ("relativistic", "zero_centred", 0.1)
     assert (wgp.loss, wgp.penalty, wgp.penalty_weight) == ("wasserstein", "slope_one", 10.0)
     assert (wgp.high_weight, wgp.critic_steps) == (4.0, 1)
     assert plain.spectral_norm == wgp.spectral_norm == "none"
