@@ -157,6 +157,12 @@ def test_a_penalty_by_voxels_counts_a_sixteenth_for_the_low_resolution_at_32():
     assert _losses("hagan", by_voxels)[0] - without == pytest.approx(3 * (slopes["high"] + slopes["low"] / 16))
 
 
+def test_a_slope_of_one_weighs_the_same_for_both_critics():
+    slope_one = {"penalty": "slope_one", "consistency_weight": 0.0, "diversity_weight": 0.0}
+    losses = [_losses("hagan", slope_one | {"penalty_weight": weight})[0] for weight in (0.0, 3.0)]
+    assert losses[1] - losses[0] == pytest.approx(3 * sum((abs(slope) - 1) ** 2 for slope in SLOPES.values()))
+
+
 def test_consistency_is_the_squared_distance_of_the_branches():
     without, with_it = (
         _losses("hagan", {"consistency_weight": weight, "diversity_weight": 0.0}) for weight in (0.0, 2.0)

@@ -164,12 +164,13 @@ def _judge(step: Step, branch: str, piece: slice, *, real: Tensor, fake: Tensor)
 
 
 def _share(step: Step, seen: Tensor) -> float:
-    """Return the factor of the penalty's weight: what the critic sees, in slabs of 8 x 32 x 32 voxels.
+    """Return the factor of the zero-centred penalty's weight: what the critic sees, in slabs of 8 x 32 x 32 voxels.
 
     The slope of a critic spreads over the voxels it sees: one weight for both critics would leave that of the few
     low-resolution voxels flat (Karras et al. 2020, arXiv:2006.06676, 2.2, weigh the penalty by the pixels, too).
     """
-    return seen[0].numel() / _VOXELS if step.settings.penalty_scale == "voxels" else 1.0
+    by_voxels = step.settings.penalty == "zero_centred" and step.settings.penalty_scale == "voxels"
+    return seen[0].numel() / _VOXELS if by_voxels else 1.0  # a slope of one has no such scale
 
 
 def _compare(step: Step, branch: str, piece: slice, *, real: Tensor | None, fake: Tensor) -> Judgement:

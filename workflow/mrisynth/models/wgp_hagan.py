@@ -15,7 +15,6 @@ class WgpHaganSettings(HaganSettings):
     loss: str = "wasserstein"
     penalty: str = "slope_one"
     penalty_weight: float = 10.0
-    penalty_scale: str = "none"
     high_weight: float = 4.0
     condition_weight: float = 10.0
     condition_weight_generator: float = 10.0
