@@ -8,7 +8,7 @@ from scipy import linalg
 
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics import frechet
-from mrisynth.metrics.frechet import frechet_distance
+from mrisynth.metrics.frechet import FrechetComparison, frechet_distance
 
 
 def by_matrix_root(real, synthetic):
@@ -73,6 +73,61 @@ def test_float32_far_from_the_origin_is_computed_in_float64(generator):
     synthetic = (1e4 + generator.normal(size=(50, 8))).astype(np.float32)
     exact = by_matrix_root(real.astype(np.float64), synthetic.astype(np.float64))
     assert frechet_distance(real, synthetic) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "m", "width"), [(30, 24, 50), (30, 24, 8), (12, 60, 30)])
+def test_subsets_of_a_prepared_comparison_are_the_distances_of_those_rows(generator, n, m, width):
+    real, synthetic = correlated(generator, n, width), correlated(generator, m, width)
+    comparison = FrechetComparison(real, synthetic)
+    some, others = generator.permutation(n)[:7], generator.permutation(m)[:11]
+    assert comparison()[0] == pytest.approx(by_matrix_root(real, synthetic), rel=1e-5)
+    assert comparison(some, others)[0] == pytest.approx(frechet_distance(real[some], synthetic[others]), rel=1e-9)
+    assert comparison(some)[0] == pytest.approx(frechet_distance(real[some], synthetic), rel=1e-9)
+
+
+def test_a_feature_that_is_constant_or_a_copy_does_not_stop_it(generator):
+    real, synthetic = correlated(generator, 60, 5), correlated(generator, 50, 5)
+    doubled = [np.column_stack([rows, np.full(len(rows), 7.0), rows[:, 0]]) for rows in (real, synthetic)]
+    assert frechet_distance(*doubled) == pytest.approx(by_matrix_root(*doubled), rel=1e-6)
+    assert frechet_distance(*doubled) > frechet_distance(real, synthetic)
+
+
+@pytest.mark.parametrize("null", [0, 1])
+@pytest.mark.parametrize("smallest", [1e-1, 1e-6, 1e-12, 0.0])
+def test_nuclear_norm_keeps_small_singular_values(generator, smallest, null):
+    left, right = (np.linalg.qr(generator.normal(size=(size, 30)))[0] for size in (40, 30))
+    values = np.geomspace(1.0, smallest or 1.0, 30)
+    values[-1] *= 1 - null
+    matrix = left * values @ right.T
+    assert frechet._nuclear_norm(matrix, null=null) == pytest.approx(values.sum(), rel=1e-10)
+    assert frechet._nuclear_norm(matrix.T, null=null) == pytest.approx(values.sum(), rel=1e-10)
+
+
+def weighted_distance(sets, weights):
+    """The formula with weighted means and covariances; at equal weights that of n - 1."""
+    means = [w @ rows for rows, w in zip(sets, weights, strict=True)]
+    spreads = [
+        (rows - mean).T @ ((rows - mean) * w[:, None]) * len(rows) / (len(rows) - 1)
+        for rows, mean, w in zip(sets, means, weights, strict=True)
+    ]
+    root = linalg.sqrtm(spreads[0] @ spreads[1]).real
+    return float(np.sum((means[0] - means[1]) ** 2) + np.trace(spreads[0] + spreads[1] - 2 * root))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_influences_are_the_derivatives_by_the_weights_of_rows(generator, side):
+    sets = [correlated(generator, 20, 4), correlated(generator, 15, 4)]
+    equal = [np.full(len(rows), 1 / len(rows)) for rows in sets]
+    start, step = weighted_distance(sets, equal), 1e-6
+    slopes = []
+    for row in range(len(sets[side])):
+        weights = [w.copy() for w in equal]
+        weights[side] *= 1 - step
+        weights[side][row] += step
+        slopes.append((weighted_distance(sets, weights) - start) / step)
+    count = len(slopes)
+    found = FrechetComparison(*sets).influences()[side][:, 0] * np.sqrt(count * (count - 1))
+    assert found == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-3 * np.abs(slopes).max())
 
 
 def test_refusals(generator):

@@ -43,3 +43,37 @@ def standardised(features: np.ndarray, by: np.ndarray) -> np.ndarray:
     mean, spread = by.mean(axis=0), by.std(axis=0)
     spread[spread <= 1e-6 * np.abs(mean)] = 1.0
     return (features.astype(np.float64) - mean) / spread
+
+
+def taken(values: np.ndarray, rows: np.ndarray | None, *, axis: int = 0) -> np.ndarray:
+    """Return these rows (or columns, axis 1) of an array; the array itself for None."""
+    return values if rows is None else values.take(rows, axis=axis)
+
+
+def all_rows(
+    counts: tuple[int, int], real_rows: np.ndarray | None, synthetic_rows: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chosen rows of a real and a synthetic set of so many rows, all of them for None."""
+    real, synthetic = (
+        np.arange(count) if rows is None else np.asarray(rows)
+        for count, rows in zip(counts, (real_rows, synthetic_rows), strict=True)
+    )
+    return real, synthetic
+
+
+def check_subset(rows: tuple[np.ndarray, np.ndarray], *, rows_needed: int) -> None:
+    """Refuse subsets of fewer rows than a metric needs.
+
+    Raises:
+        MrisynthError: says how many there are of each set.
+    """
+    if min(map(len, rows)) < rows_needed:
+        raise MrisynthError(
+            f"Subsets of {len(rows[0])} real and {len(rows[1])} synthetic rows, expected {rows_needed} or more of each."
+        )
+
+
+def normalised_influences(derivatives: np.ndarray) -> np.ndarray:
+    """Return influences [n, 1], whose squares add up to a variance, of derivatives [n] by the weights of the rows."""
+    count = len(derivatives)
+    return ((derivatives - derivatives.mean()) / np.sqrt(count * (count - 1.0)))[:, None]
