@@ -114,6 +114,7 @@ rule build_cohort:
         participants="<results>/cohort/participants.tsv",
         scans="<results>/cohort/scans.tsv",
         balance="<results>/cohort/balance.tsv",
+        splits="<results>/cohort/splits.json",
         demographics_log="<results>/cohort/demographics_log.tsv",
         selection="<results>/cohort/selection.tsv",
     log:

@@ -5,9 +5,9 @@ from pathlib import Path
 from mrisynth.cohorts.demographics import demographics_log
 from mrisynth.cohorts.knowledge import read_knowledge
 from mrisynth.cohorts.listing import ScanFile
-from mrisynth.cohorts.splits import balance_table
+from mrisynth.cohorts.splits import balance_table, split_record
 from mrisynth.cohorts.tables import build_cohort
-from mrisynth.files import write_table
+from mrisynth.files import write_json, write_table
 from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
@@ -22,11 +22,14 @@ with logged(snakemake.log[0]):
         source=cohort["name"],
         seed=seed,
         fractions={"test": cohort["test_fraction"], "validation": cohort["validation_fraction"]},
+        stratify=cohort["stratify"],
         scan_values=known.scans,
         age_bounds_years=known.merged.age_bounds_years,
     )
     write_table(participants, snakemake.output.participants)
     write_table(scans, snakemake.output.scans)
     write_table(balance_table(participants), snakemake.output.balance)
+    settings = {key: cohort[key] for key in ("test_fraction", "validation_fraction", "stratify")} | {"seed": seed}
+    write_json(split_record(scans, settings=settings), snakemake.output.splits)
     write_table(demographics_log(known.merged, participants), snakemake.output.demographics_log)
     write_table(known.selection, snakemake.output.selection)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mrisynth.cohorts.ages import age_tercile_bounds_years, terciles
 from mrisynth.cohorts.listing import ScanFile, ixi_site
-from mrisynth.cohorts.splits import assign_splits
+from mrisynth.cohorts.splits import assign_splits, strata_of
 from mrisynth.errors import MrisynthError
 from mrisynth.files import sha256_of
 from mrisynth.progress import track
@@ -29,6 +29,7 @@ def build_cohort(
     source: str,
     seed: int,
     fractions: Mapping[str, float],
+    stratify: Sequence[str] = (),
     scan_values: pd.DataFrame | None = None,
     age_bounds_years: tuple[float, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -47,7 +48,8 @@ def build_cohort(
             further columns, which are kept); ``agreed_tercile`` stands in where the age is missing.
         source: kind of cohort, such as ``ixi``.
         seed: the study's seed, for the splits.
-        fractions: expected shares of participants, ``{"test": 0.2, "validation": 0.1}``.
+        fractions: shares of participants, ``{"test": 0.2, "validation": 0.1}``; expected ones without strata.
+        stratify: columns of the participants table within which the shares hold; none: the ID alone decides.
         scan_values: one row a scan: ``scan`` and any of visit, age, site, diagnosis and further columns, which are
             kept in the scans table; None where only persons are known.
         age_bounds_years: the ages that end the low and the middle third; None cuts them as said above.
@@ -59,7 +61,7 @@ def build_cohort(
 
     Raises:
         MrisynthError: a scan name or a row of a table occurs twice, nobody is left to train on, or no participant of
-            a BIDS data set has a row although there are rows.
+            a BIDS data set has a row although there are rows, or a column of ``stratify`` is not there.
     """
     known, values = _checked_demographics(demographics), _checked_values(scan_values)
     agreed = known.pop("agreed_tercile") if "agreed_tercile" in known else pd.Series(index=known.index, dtype="str")
@@ -81,7 +83,8 @@ def build_cohort(
     for table in (participants, scans):
         table["age_tercile"] = terciles(table["age"], bounds).fillna(table["participant_id"].map(agreed).astype("str"))
     participants["site"] = participants["participant_id"].map(_one_site(scans))
-    splits = assign_splits(ids, seed=seed, test_fraction=fractions["test"], validation_fraction=fractions["validation"])
+    shares = {f"{split}_fraction": fraction for split, fraction in fractions.items()}
+    splits = assign_splits(ids, seed=seed, strata=strata_of(participants, stratify), **shares)
     _check_splits(splits, fractions)
     participants["split"], scans["split"] = (table["participant_id"].map(splits) for table in (participants, scans))
     _report(participants, known, scans)
