@@ -8,6 +8,8 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/common.smk"
+include: "workflow/scores.smk"
+include: "workflow/rounds.smk"
 include: "workflow/chain.smk"
 
 
@@ -40,11 +42,18 @@ include: "workflow/rules/conditions.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/sample.smk"
+include: "workflow/rules/encoders.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/structure.smk"
+include: "workflow/rules/regions.smk"
+include: "workflow/rules/label_maps.smk"
+include: "workflow/rules/memorisation.smk"
+include: "workflow/rules/utility.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/latents.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/estimate.smk"
 
 
@@ -54,7 +63,10 @@ rule all:
         "<results>/metrics.tsv",
         "<results>/quality/index.html",
         "<results>/report/index.html",
+        "<results>/report/comparison.html",
+        scorecards,
         latent_reports,
+        cluster_reports,
     localrule: True
 
 
@@ -66,8 +78,16 @@ rule preprocessed:
     localrule: True
 
 
+rule clusters:
+    input:
+        cluster_reports,
+    localrule: True
+
+
 rule report:
     input:
         "<results>/quality/index.html",
         "<results>/report/index.html",
+        "<results>/report/comparison.html",
+        scorecards,
     localrule: True

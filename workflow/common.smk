@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 
 from mrisynth.errors import ConfigError
+from mrisynth.feature_weights import PUBLISHED, WEIGHTS_FOLDER
 from mrisynth.study import Study
 from snakemake.exceptions import WorkflowError
 
-WEIGHTS_FOLDER = "resources/weights"
 HD_BET_WEIGHTS = f"{WEIGHTS_FOLDER}/hd_bet"
-MEDICALNET_WEIGHTS = f"{WEIGHTS_FOLDER}/resnet_50_23dataset.pth"
+MEDICALNET_WEIGHTS = PUBLISHED["medicalnet_resnet50"].file
+INCEPTION_WEIGHTS = PUBLISHED["inception"].file
 DOWNLOADED_TEMPLATE = "resources/template/icbm152_2009c"
 
 try:
@@ -26,7 +27,6 @@ except ConfigError as error:
 
 EXTRACTION = STUDY.config["preprocessing"]["brain_extraction"]
 EVALUATION = STUDY.config["evaluation"]
-VALIDATION_FEATURES = EVALUATION["validation_features"] or EVALUATION["features"][0]
 
 
 def raw_folders_of_bundle(bundle):
@@ -161,66 +161,13 @@ def by_size(small, middle, large):
     return value
 
 
-def weights_of(features):
-    """The weights of the feature network of this name, [] for the random one."""
-    spec = STUDY.config["features"][features]
-    return (
-        (spec["weights"] or MEDICALNET_WEIGHTS)
-        if spec["network"] == "medicalnet_resnet50"
-        else []
-    )
-
-
-def feature_weights(wildcards):
-    """The weights of the feature network of a path."""
-    return weights_of(wildcards.features)
-
-
-def validation_weights(wildcards):
-    """The weights of the feature network that training chunks are compared with."""
-    return weights_of(VALIDATION_FEATURES)
-
-
-def validation_embeddings(wildcards):
-    """The real scans as that network sees them at the size of a model."""
-    size = STUDY.models[wildcards.model].size
-    return f"<results>/embeddings/{VALIDATION_FEATURES}/{size}/real.npz"
-
-
-def embeddings_of_model(wildcards):
-    """Real, synthetic and control embeddings of a model's view, in every feature space of the evaluation."""
-    size = STUDY.models[wildcards.model].size
-    sources = [
-        "real",
-        wildcards.model,
-        f"{wildcards.model}.untrained",
-        f"{wildcards.model}.noise",
-    ]
+def scorecards(wildcards):
+    """The scorecard of every model, for people and for programs."""
     return [
-        f"<results>/embeddings/{features}/{size}/{source}.npz"
-        for features in STUDY.config["evaluation"]["features"]
-        for source in sources
+        f"<results>/report/scorecards/{model}.{ending}"
+        for model in STUDY.models
+        for ending in ("html", "json")
     ]
-
-
-def clustered_embeddings(wildcards):
-    """Real and synthetic embeddings that are clustered after a model."""
-    features = STUDY.config["clustering"]["features"]
-    size = STUDY.models[wildcards.model].size
-    return [
-        f"<results>/embeddings/{features}/{size}/{source}.npz"
-        for source in ("real", wildcards.model)
-    ]
-
-
-def clusters_of_round(wildcards):
-    """The clusters that a round of feedback is made of."""
-    return f"<results>/clusters/{STUDY.config['clustering']['feedback'][int(wildcards.round) - 1]}.tsv"
-
-
-def clustered_models():
-    """The models after which clusters are made."""
-    return sorted(set(STUDY.config["clustering"]["feedback"]))
 
 
 def latent_reports(wildcards):

@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mrisynth.files import read_table
+from mrisynth.metrics.verdicts import untrusted_sentences
+from mrisynth.score_files import read_scores
 
 pytestmark = pytest.mark.end_to_end
 MODELS = ("hagan", "wgp_hagan", "wgp_hagan_demographics", "wgp_hagan_random", "wgp_hagan_umap_cluster")
@@ -27,12 +30,20 @@ def demo(repository: Path) -> Path:
 @pytest.mark.parametrize("reference", ["test", "train"])
 @pytest.mark.parametrize("model", MODELS)
 def test_training_beats_both_controls_by_more_than_the_floor(demo, model, reference):
-    table = read_table(demo / "fid" / f"{model}.tsv")
-    rows = table[table["reference"] == reference].set_index("model")
-    floor = rows.loc[model, "fid_floor"]
-    for control in ("untrained", "noise"):
-        assert rows.loc[control, "fid"] - rows.loc[model, "fid"] > floor
+    tables = pd.concat([read_scores(demo / "fid" / name) for name in (f"{model}.tsv", "controls.32.tsv")])
+    rows = tables[(tables["reference"] == reference) & (tables["view"] == "32")]
+    trained = rows[rows["source"] == "model"].iloc[0]
+    for control in (rows["source"] == "untrained", rows["model"] == "noise"):
+        assert rows[control]["value"].item() - trained["value"] > trained["floor"]
+        assert rows[control]["low"].item() > trained["high"]
     assert not rows["features_trained"].any()
+
+
+def test_every_control_is_noticed(demo):
+    """Noise, blurred and shuffled scans look worse than real ones, and five scans repeated less various."""
+    verdicts = read_table(demo / "controls" / "verdicts.tsv")
+    assert set(verdicts["control"]) == {"noise", "blurred", "shuffled", "duplicated"}
+    assert untrusted_sentences(verdicts) == [], verdicts.to_string()
 
 
 def test_samples_of_wgp_hagan_look_like_brains_from_afar(demo):

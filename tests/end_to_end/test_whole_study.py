@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from mrisynth.files import read_table, sha256_of
+from mrisynth.metrics.table import COLUMNS
 from mrisynth.sampling import Sampler
+from mrisynth.score_files import read_scores
 
 pytestmark = pytest.mark.end_to_end
 TINY = ("--configfile", "tests/config/tiny.yaml")
@@ -39,24 +41,20 @@ def test_packed_brains_have_a_background_of_zero(study):
     assert ((inside > 0.08) & (inside < 0.4)).all()
 
 
-def test_scores_hold_the_model_its_controls_and_the_floor(study):
+def test_scores_hold_the_model_its_untrained_generator_and_the_floor(study):
     for model in MODELS:
-        table = read_table(study / "fid" / f"{model}.tsv")
-        named = [
-            "model",
-            "features",
-            "weights_sha256",
-            "view",
-            "n_real",
-            "n_synthetic",
-            "reference",
-            "fid",
-            "fid_floor",
-        ]
-        assert list(table.columns[:10]) == [*named, "seed"]
-        assert set(table["model"]) == {model, "untrained", "noise"}
-        assert (table["n_real"] == table["n_synthetic"]).all()
+        table = read_scores(study / "fid" / f"{model}.tsv")
+        assert list(table.columns) == COLUMNS
+        assert set(zip(table["view"], table["source"], strict=True)) == {
+            ("32", "model"),
+            ("32", "untrained"),
+            ("32 low", "model"),
+        }
+        assert set(table["model"]) == {model}
         assert table["warning"].str.contains("untrained").all()
+    everything = read_scores(study / "metrics.tsv")
+    controls = everything[everything["source"] == "control"]
+    assert set(controls["model"]) == {"noise", "blurred", "shuffled", "duplicated"}
 
 
 def test_samples_are_those_that_the_library_draws(study):
@@ -140,7 +138,7 @@ def test_training_again_gives_the_same_weights(study, run_snakemake):
 def test_snakemake_makes_its_own_report(study, run_snakemake, clean_clone):
     finished = run_snakemake(*TINY, "--report", "studies/tiny/snakemake_report.html")
     assert finished.returncode == 0, finished.stderr[-4000:]
-    assert "Fidelity" in (clean_clone / "studies/tiny/snakemake_report.html").read_text()
+    assert "Scores" in (clean_clone / "studies/tiny/snakemake_report.html").read_text()
 
 
 def test_metrics_gather_all_models(study):

@@ -11,7 +11,7 @@ from mrisynth.embedding import FeatureSpec, load_network
 from mrisynth.embedding.controls import noise_volumes
 from mrisynth.embedding.embed import embed
 from mrisynth.embeddings import Embeddings
-from mrisynth.metrics.scoring import score_model
+from mrisynth.metrics.scoring import Reals, Source, score_sources
 
 pytestmark = pytest.mark.real
 
@@ -40,7 +40,7 @@ def _brain(head, labels):
     return np.round(255 * blocks).astype(np.uint8)
 
 
-@pytest.mark.parametrize("metric", ["fid", "precision_recall"])
+@pytest.mark.parametrize("metric", ["fid", "kid", "precision_recall"])
 def test_controls_rank_by_damage(brains, metric):
     network = load_network(FeatureSpec("random", "random", seed=0))
     generator = np.random.default_rng(0)
@@ -55,19 +55,23 @@ def test_controls_rank_by_damage(brains, metric):
     packed = {name: np.clip(values, 0, 255).astype(np.uint8) for name, values in volumes.items()}
 
     def embedded(values, prefix):
-        features = embed(values, network, batch_size=15, what=prefix)
+        features = embed(values, network, what=prefix)
         return Embeddings(
             features, [f"{prefix}{row}" for row in range(len(values))], network.description() | {"view": SIZE}
         )
 
     real = embedded(np.concatenate([train, test]), "scan")
     splits = {scan: "train" if row < len(train) else "test" for row, scan in enumerate(real.ids)}
-    sources = {name: embedded(values, name) for name, values in packed.items()}
-    table = score_model(metric, real=real, splits=splits, sources=sources, view=SIZE, seed=0)
-    row = table[table.reference == "test"].set_index("model")
-    if metric == "fid":
-        assert row.fid["held_out"] < 2 * row.fid_floor_high["held_out"]
-        assert row.fid["held_out"] < row.fid["blurred"] < row.fid["one_brain"] < row.fid["noise"]
-    else:
-        assert row.precision["held_out"] > 0.6 and row.recall["held_out"] > 0.6
-        assert row.recall["one_brain"] < 0.2 and row.precision["noise"] == 0 and row.recall["noise"] == 0
+    sources = [Source(name, "control", embedded(values, name)) for name, values in packed.items()]
+    reals = Reals(real, splits, {scan: scan for scan in real.ids})
+    table = score_sources(metric, real=reals, sources=sources, view=str(SIZE), seed=0, replicates=50).table
+    test_rows = table[table.reference == "test"].set_index(["metric", "model"])
+    if metric == "precision_recall":
+        precision, recall = test_rows.value["precision"], test_rows.value["recall"]
+        assert precision["held_out"] > 0.6 and recall["held_out"] > 0.6
+        assert recall["one_brain"] < 0.2 and precision["noise"] == 0 and recall["noise"] == 0
+        return
+    value = test_rows.value[metric]
+    assert value["held_out"] < 2 * test_rows.floor_high[metric]["held_out"]
+    assert value["held_out"] < value["blurred"] < value["one_brain"] < value["noise"]
+    assert test_rows.high[metric]["held_out"] < test_rows.low[metric]["blurred"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mrisynth.errors import MrisynthError
 from mrisynth.models.interface import Batch
 from mrisynth.seeds import numpy_generator
 from mrisynth.training.batches import Batches
@@ -73,6 +74,46 @@ def test_a_balanced_stream_gives_each_image_its_label():
 def test_one_class_is_balanced_in_itself():
     shown = _stream(_batches(13, balanced=True, labels=np.full(COUNT, -1)), 26)
     assert set(Counter(shown).values()) == {2}
+
+
+WEIGHTS = np.where(LABELS == 1, 3.0, 0.8)
+
+
+def test_weights_say_how_often_an_image_is_shown():
+    shown = Counter(_stream(_batches(13, weights=WEIGHTS), 13 * 40))
+    expected = 13 * 40 * WEIGHTS / WEIGHTS.sum()
+    np.testing.assert_allclose([shown[place] for place in range(COUNT)], expected, atol=0.25 * expected.max())
+    for epoch in range(3):
+        counts = Counter(_places(_batches(13, weights=WEIGHTS)[epoch]))
+        share = 13 * WEIGHTS / WEIGHTS.sum()
+        assert all(np.floor(share[place]) <= counts[place] <= np.ceil(share[place]) for place in range(COUNT))
+
+
+def test_equal_weights_show_every_image_once_an_epoch():
+    for epoch in range(3):
+        assert sorted(_places(_batches(13, weights=np.full(COUNT, 0.3))[epoch])) == list(range(COUNT))
+
+
+def test_a_weighted_stream_is_a_function_of_the_position():
+    shown = _stream(_batches(4, weights=WEIGHTS), 60)
+    assert _stream(_batches(5, weights=WEIGHTS), 60) == shown
+    assert _places(_batches(4, weights=WEIGHTS)[11]) == shown[44:48]
+    assert _stream(_batches(4, weights=WEIGHTS, seed=2), 60) != shown
+
+
+def test_weights_of_balanced_classes_say_how_often_a_class_is_shown():
+    shown = _stream(_batches(13, weights=WEIGHTS, balanced=True), 13 * 40)
+    found = Counter(int(label) for label in LABELS[shown])
+    total = 0.8 * 3 + 3.0
+    np.testing.assert_allclose(
+        [found[label] / 520 for label in (-1, 0, 1, 2)], np.array([0.8, 0.8, 3, 0.8]) / total, atol=0.02
+    )
+
+
+@pytest.mark.parametrize("weights", [np.ones(COUNT - 1), np.zeros(COUNT), np.full(COUNT, np.nan)])
+def test_unusable_weights_are_refused(weights):
+    with pytest.raises(MrisynthError, match="expected one each, above 0"):
+        _batches(weights=weights)
 
 
 class _Watched(np.ndarray):

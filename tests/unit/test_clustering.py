@@ -1,15 +1,21 @@
-"""UMAP and clusters of features whose groups are known."""
+"""Maps and clusters of features whose groups are known."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 import pytest
 
-from mrisynth.clustering import _settle, cluster_overlap, cluster_table, fit_clusters, projections_table
+from mrisynth.clusters.clustering import fit_clusters
+from mrisynth.clusters.maps import principal_plane
+from mrisynth.clusters.methods import check_clusters, settle
+from mrisynth.clusters.settings import ClusterSettings
 from mrisynth.errors import MrisynthError
 
 SIZES = (14, 24, 18)
+THREE = ClusterSettings(neighbours=8, method="kmeans", clusters=3)
+NAMES = [f"scan{row}" for row in range(sum(SIZES))]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,11 @@ def features(truth):
 
 @pytest.fixture(scope="module")
 def fitted(features):
-    return fit_clusters(features, seed=1, neighbours=8, method="kmeans", clusters=3)
+    return fit_clusters(features, ids=NAMES, settings=THREE, seed=1)
+
+
+def fit(features, **changes):
+    return fit_clusters(features, ids=NAMES[: len(features)], settings=replace(THREE, **changes), seed=1)
 
 
 def test_groups_are_found_and_numbered_by_size(fitted, truth):
@@ -34,39 +44,35 @@ def test_groups_are_found_and_numbered_by_size(fitted, truth):
 
 
 @pytest.mark.parametrize(
-    "keys", [{"method": "hdbscan"}, {"method": "gaussian_mixture", "clusters": 3}, {"epsilon": 2.0}]
+    "changes", [{"method": "hdbscan"}, {"method": "gaussian_mixture"}, {"method": "dbscan", "epsilon": 2.0}]
 )
-def test_other_methods_find_the_same_groups(features, truth, keys):
-    found = fit_clusters(features, seed=1, neighbours=8, **keys)
+def test_other_methods_find_the_same_groups(features, truth, changes):
+    found = fit(features, **changes)
     for group in (0, 1, 2):
         labels, counts = np.unique(found.labels[truth == group], return_counts=True)
         assert counts.max() == counts.sum(), (group, labels, counts)
 
 
 def test_repeat_is_bit_identical(fitted, features):
-    again = fit_clusters(features, seed=1, neighbours=8, method="kmeans", clusters=3)
-    np.testing.assert_array_equal(again.coordinates, fitted.coordinates)
-    np.testing.assert_array_equal(again.project(features[:4] + 0.1), fitted.project(features[:4] + 0.1))
+    again = fit(features)
+    np.testing.assert_array_equal(again.map.coordinates, fitted.map.coordinates)
+    np.testing.assert_array_equal(again.map.project(features[:4] + 0.1), fitted.map.project(features[:4] + 0.1))
 
 
-def test_other_scans_join_the_nearest_cluster(fitted, features, truth):
-    others = {f"other{row}": "test" for row in range(0, len(truth), 7)}
-    table = cluster_table(
-        fitted,
-        train_scans=[f"scan{row}" for row in range(len(truth))],
-        others=others,
-        other_features=features[::7] + 0.05,
-    )
-    assert list(table.columns) == ["scan", "split", "cluster", "cluster_name", "umap_x", "umap_y", "noise"]
-    added = table[table.split == "test"]
-    assert added.cluster.tolist() == fitted.labels[::7].tolist()
-    assert added.cluster_name.tolist() == [f"cluster_{label}" for label in added.cluster]
+def test_fitted_rows_stand_where_they_were_and_others_join_the_nearest(fitted, features):
+    table = fitted.place(["other0", NAMES[7], "other1"], features[[0, 7, 20]] + 0.05)
+    assert table.columns.tolist() == ["id", "cluster", "cluster_name", "umap_x", "umap_y", "noise", "fitted"]
+    assert table["fitted"].tolist() == [False, True, False]
+    assert table["cluster"].tolist() == fitted.labels[[0, 7, 20]].tolist()
+    assert table.loc[1, ["umap_x", "umap_y"]].tolist() == fitted.map.coordinates[7].tolist()
+    assert table["cluster_name"].tolist() == [f"cluster_{label}" for label in table["cluster"]]
+    assert len(fitted.place([], np.empty((0, 10)))) == 0
+    with pytest.raises(MrisynthError, match="2 names for 1 rows"):
+        fitted.place(["a", "b"], features[:1])
 
 
-def test_projections_are_apart_from_the_clusters(fitted, features):
-    table = projections_table(fitted, {"wgp_hagan": (["sample0", "sample1"], features[:2])})
-    assert table.columns.tolist() == ["source", "id", "umap_x", "umap_y"]
-    assert len(table) == 2 and len(projections_table(fitted, {})) == 0
+PLACES = np.array([[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [3, 0], [8, 5]], dtype=float)
+FOUND = np.array([7, 7, 7, 2, 2, -1, -1])
 
 
 @pytest.mark.parametrize(
@@ -78,35 +84,43 @@ def test_projections_are_apart_from_the_clusters(fitted, features):
 )
 def test_noise_joins_its_nearest_cluster_or_forms_its_own(noise, expected, names):
     """Two tight groups and two lone scans in a map that no UMAP made."""
-    places = np.array([[0, 0], [0, 1], [1, 0], [9, 9], [9, 8], [3, 0], [8, 5]], dtype=float)
-    found = np.array([7, 7, 7, 2, 2, -1, -1])
-    labels, label_names = _settle(found, places, method="dbscan", noise=noise)
+    labels, label_names = settle(FOUND, PLACES, noise=noise)
     assert labels.tolist() == expected and label_names == names
+
+
+def test_only_counted_rows_make_a_cluster_large():
+    counted = np.array([True, False, False, True, True, False, False])
+    assert settle(FOUND, PLACES, noise="nearest", counted=counted)[0].tolist() == [1, 1, 1, 0, 0, 1, 0]
+
+
+def test_refused_noise_is_an_error_that_names_its_share():
+    with pytest.raises(MrisynthError, match=r"dbscan left 2 of 7 scans \(29%\) in none of its 2 clusters"):
+        check_clusters(FOUND, settings=ClusterSettings(noise="refuse"))
+    check_clusters(FOUND, settings=ClusterSettings(noise="nearest"))
+    check_clusters(FOUND[:5], settings=ClusterSettings(noise="refuse"))
 
 
 def test_one_cluster_is_an_error_that_says_what_to_change(features):
     with pytest.raises(MrisynthError, match=r"dbscan found 1 cluster.*smaller `epsilon`"):
-        fit_clusters(features, seed=1, neighbours=8, epsilon=1000.0)
+        fit(features, method="dbscan", epsilon=1000.0)
     with pytest.raises(MrisynthError, match=r"dbscan found 0 cluster.*56 of them noise.*larger `epsilon`"):
-        fit_clusters(features, seed=1, neighbours=8, epsilon=1e-6)
+        fit(features, method="dbscan", epsilon=1e-6)
     with pytest.raises(MrisynthError, match=r"clustering.clusters is None"):
-        fit_clusters(features, seed=1, neighbours=8, method="kmeans")
+        fit(features, clusters=None)
+    with pytest.raises(MrisynthError, match=r"clustering.method is 'spectral'"):
+        fit(features, method="spectral")
 
 
 def test_few_scans_cut_the_neighbours_down_and_say_so(features):
-    found = fit_clusters(features[:8], seed=1, method="kmeans", clusters=2, standardise=True, components=50)
-    assert "7 neighbours instead of 20" in found.messages[0]
+    found = fit(features[:8], neighbours=20, clusters=2, standardise=True, components=50)
+    assert "7 neighbours instead of 20" in found.map.messages[0]
     assert set(found.labels) == {0, 1}
 
 
-def test_overlap_with_known_columns(fitted, truth):
-    scans = [f"scan{row}" for row in range(len(truth))]
-    table = cluster_table(fitted, train_scans=scans, others={}, other_features=np.empty((0, 10)))
-    known = pd.DataFrame(
-        {"scan": scans, "site": np.array(["a", "b", "c"])[truth], "sex": ["m", "f"] * (len(scans) // 2)}
-    )
-    known.loc[0, "sex"] = None
-    overlap = cluster_overlap(table, known, columns=["site", "sex", "diagnosis"]).set_index("column")
-    assert overlap.loc["site", "ami"] == pytest.approx(1.0)
-    assert abs(overlap.loc["sex", "ami"]) < 0.1 and overlap.loc["sex", "n"] == len(scans) - 1
-    assert overlap.loc["diagnosis", "n"] == 0
+def test_the_principal_plane_is_as_wide_as_the_map(features, truth):
+    like = np.random.default_rng(1).normal(size=(40, 2)) * 7
+    plane = principal_plane(features, settings=THREE, like=like)
+    assert plane.std() == pytest.approx(like.std())
+    middles = np.stack([plane[truth == group].mean(axis=0) for group in (0, 1, 2)])
+    nearest = np.argmin(((plane[:, None] - middles) ** 2).sum(axis=2), axis=1)
+    assert (nearest == truth).all()

@@ -8,15 +8,18 @@ import pytest
 
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.replicates import COLUMNS, seed_spread
-from mrisynth.metrics.summary import COLUMNS as SCORE_COLUMNS
+from mrisynth.metrics.table import Score, score_table
 
 
-def score(model: str, value: float, *, metric: str = "fid", source: str = "model", reference: str = "test") -> list:
-    better = "lower" if metric == "fid" else "higher"
-    return [metric, model, source, "random", False, 32, reference, value, 10.0, 5.0, 20.0, better, 12, ""]
+def score(model: str, value: float, *, metric: str = "fid", source: str = "model", reference: str = "test") -> Score:
+    return Score(
+        metric=metric, model=model, source=source, features="random", features_sha256="none", features_trained=False,
+        view="32", reference=reference, value=value, floor=10.0, floor_low=5.0, floor_high=20.0,
+        better="lower" if metric == "fid" else "higher", n=12, seed=1,
+    )  # fmt: skip
 
 
-SCORES = pd.DataFrame(
+SCORES = score_table(
     [
         score("gan", 10.0),
         score("gan_seed2", 14.0),
@@ -29,9 +32,8 @@ SCORES = pd.DataFrame(
         score("gan_seed2", 0.5, metric="recall"),
         score("gan_seed3", np.nan, metric="recall"),
         score("other", 1.0),
-        score("noise", 500.0, source="noise"),
-    ],
-    columns=SCORE_COLUMNS,
+        score("noise", 500.0, source="control"),
+    ]
 )
 REPLICATES = {"gan": ["gan", "gan_seed2", "gan_seed3"]}
 

@@ -10,12 +10,16 @@ import pytest
 from matplotlib.image import imread, imsave
 
 from mrisynth.errors import MrisynthError
-from mrisynth.files import write_table
+from mrisynth.files import write_json, write_table
+from mrisynth.metrics.pairs import COLUMNS as PAIR_COLUMNS
 from mrisynth.metrics.replicates import seed_spread
-from mrisynth.metrics.summary import COLUMNS
-from mrisynth.reporting.board import boards, number
+from mrisynth.metrics.table import Score, score_table
+from mrisynth.metrics.verdicts import control_verdicts
+from mrisynth.reporting.__main__ import main
+from mrisynth.reporting.board import boards
+from mrisynth.reporting.catalogue import number
+from mrisynth.reporting.cluster_section import ClusterFiles
 from mrisynth.reporting.curves import loss_curves
-from mrisynth.reporting.maps import umap_figure
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.scores import score_figure
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
@@ -29,15 +33,30 @@ from mrisynth.reporting.watching import grids_over_time, health_report
 UNTRAINED = "Features of an untrained random network: compare only within this study."
 
 
-def scores_of(values, *, trained=False):
+def scores_of(values, *, trained=False, view="32"):
     """One row per (metric, model, source, value), floor 10 (5 to 20) for FID and .9 (.8 to 1) for the others."""
     rows = []
     for metric, model, source, value in values:
         floors = (10.0, 5.0, 20.0) if metric == "fid" else (0.9, 0.8, 1.0)
-        better = "lower" if metric == "fid" else "higher"
-        warning = f"Only 12 scans a set. {UNTRAINED}"
-        rows.append([metric, model, source, "random", trained, 32, "test", value, *floors, better, 12, warning])
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.append(
+            Score(
+                metric=metric, model=model, source=source, features="random", features_sha256="none",
+                features_trained=trained, view=view, reference="test", value=value, low=0.9 * value, high=1.1 * value,
+                better="lower" if metric == "fid" else "higher", n=12, seed=1,
+                warning=f"Only 12 scans a set. {UNTRAINED}",
+                **dict(zip(("floor", "floor_low", "floor_high"), floors, strict=True)),
+            )
+        )  # fmt: skip
+    return score_table(rows)
+
+
+def pairs_of(*found):
+    """One row per (metric, one, other, ahead)."""
+    rows = [
+        ["random", False, "32", metric, "lower", 12, one, other, -1.0, -2.0, -0.5, ahead]
+        for metric, one, other, ahead in found
+    ]
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
 @pytest.fixture
@@ -47,29 +66,44 @@ def scores():
             ("fid", "hagan", "model", 40.0),
             ("fid", "wgp_hagan", "model", 15.0),
             ("fid", "hagan", "untrained", 2345.6),
-            ("fid", "noise", "noise", 1.0),  # a control is never marked best
+            ("fid", "noise", "control", 1.0),  # a control is never marked best
             ("precision", "hagan", "model", 0.0),
             ("precision", "wgp_hagan", "model", np.nan),
             ("precision", "hagan", "untrained", 0.0),
-            ("precision", "noise", "noise", 0.0),
+            ("precision", "noise", "control", 0.0),
         ]
     )
 
 
-def test_board_marks_the_best_model_and_the_floor(scores):
-    (board,) = boards(scores)
-    assert [(column.title, column.better, column.n) for column in board.columns] == [
-        ("FID ↓", "lower", 12),
-        ("precision ↑", "higher", 12),
+def test_board_marks_the_floor_and_a_best_model_that_pairs_support(scores):
+    (board,) = boards(scores, pairs=pairs_of(("fid", "hagan", "wgp_hagan", "wgp_hagan")))
+    assert [(column.title, column.better, column.n, column.standing) for column in board.columns] == [
+        ("FID ↓", "lower", "12", "wgp_hagan"),
+        ("precision ↑", "higher", "12", ""),
     ]
     cells = {row.label: row.cells for row in board.rows}
     assert list(cells) == ["hagan", "wgp_hagan", "hagan, untrained", "noise"]
     assert [row.control for row in board.rows] == [False, False, True, True]
     assert [row.cells[0].best for row in board.rows] == [False, True, False, False]
     assert [row.cells[0].at_floor for row in board.rows] == [False, True, False, True]
-    assert not any(row.cells[1].best for row in board.rows)  # a single model has nobody to be better than
+    assert not any(row.cells[1].best for row in board.rows)  # the smaller number alone makes nobody best
     assert cells["wgp_hagan"][1].text == "n/a" and cells["hagan, untrained"][0].text == "2,346"
-    assert board.floor[0].text == "10.0" and board.floor[0].floor == "5.00 to 20.0"
+    assert cells["hagan"][0].interval == "36.0 to 44.0"
+    assert board.floor[0].text == "10.0" and board.floor[0].interval == "5.00 to 20.0" and board.n == "12"
+
+
+def test_board_marks_nobody_where_pairs_are_undecided(scores):
+    (board,) = boards(scores, pairs=pairs_of(("fid", "hagan", "wgp_hagan", "undecided")))
+    assert board.columns[0].standing == "undecided" and not any(row.cells[0].best for row in board.rows)
+
+
+def test_low_resolution_and_further_values_can_be_left_out(scores):
+    low = scores_of([("fid", "hagan", "model", 3.0)], view="32 low")
+    both = pd.concat([scores, low], ignore_index=True)
+    assert [board.view for board in boards(both)] == ["32", "32 low"]
+    assert [board.view for board in boards(both, low_resolution=False)] == ["32"]
+    (board,) = boards(scores, metrics=["precision"])
+    assert [column.metric for column in board.columns] == ["precision"]
 
 
 def test_numbers_are_short_and_keep_small_values():
@@ -79,18 +113,29 @@ def test_numbers_are_short_and_keep_small_values():
     assert number(0.9333, metric="precision") == "0.93" and number(np.nan, metric="fid") == "n/a"
 
 
+def test_numbers_far_from_one_are_powers_of_ten():
+    assert [number(value, metric="kid") for value in (1.17e11, -2.34e-5, 0.0, -0.0123)] == [
+        "1.2e11", "-2.3e-5", "0.00", "-0.0123",
+    ]  # fmt: skip
+
+
 def test_text_is_aligned_and_says_untrained(scores):
-    text = score_text(scores)
+    text = score_text(scores, pairs=pairs_of(("fid", "hagan", "wgp_hagan", "wgp_hagan")))
     lines = text.splitlines()
     assert "UNTRAINED" in lines[0] and "12 test scans" in lines[1]
     assert max(map(len, lines)) <= 110
     places = {line.index("  ") if line.startswith("noise") else None for line in lines} - {None}
     assert places
     (best,) = [line for line in lines if line.startswith("wgp_hagan ")]
-    assert "15.0 *" in best
+    assert "15.0 *" in best and "* ahead of every other model" in text and "undecided" not in text
+    assert "15.0 *" not in score_text(scores) and "ahead of" not in score_text(scores)
     ends = {line.rstrip(" *").find(".") for line in lines if line.startswith(("hagan ", "wgp_hagan "))}
     assert len(ends) == 1  # decimal points of the first column stand below each other
     assert "No scores" in score_text(scores.iloc[:0])
+    warned = score_text(scores, untrusted=["The feature space random cannot be trusted."])
+    assert warned.startswith("!! The feature space random cannot be trusted.")
+    undecided = score_text(scores, pairs=pairs_of(("fid", "hagan", "wgp_hagan", "undecided")))
+    assert undecided.endswith("undecided which model is best: FID") and "15.0 *" not in undecided
 
 
 def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
@@ -108,16 +153,26 @@ def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
         quality={"scans": 13, "passed": 12, "excluded": 1},
         warnings=["Only 12 scans a set."],
         alarms=["hagan <collapsed>"],
+        pairs=pairs_of(("fid", "hagan", "wgp_hagan", "wgp_hagan")),
+        boxes={"Read <this> first.": ["The feature space random cannot be trusted."]},
+        links={"all of them": "comparison.html"},
         tables=[Table("Recipes", "Words.", pd.DataFrame({"width": [16.0], "note": [None]}), "Samples")],
     )
     html = (tmp_path / "index.html").read_text()
     assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "A &lt;b&gt;bold" in html
-    assert not re.findall(r'(?:src|href)="(?!#|data:)', html) and "http" not in html.replace("http-equiv", "")
+    assert re.findall(r'(?:src|href)="((?!#|data:)[^"]*)"', html) == ["comparison.html"] and "http" not in html.replace(
+        "http-equiv", ""
+    )
     assert html.count("data:image/png;base64,") == 1
     assert "Untrained features." in html and "13 scans in = 12 passed + 1 excluded" in html
     assert html.count('class="tag">best') == 2  # one cell and the legend
     assert (
-        html.index("went wrong in training") < html.index("hagan &lt;collapsed&gt;") < html.index("Untrained features.")
+        html.index("went wrong in training")
+        < html.index("hagan &lt;collapsed&gt;")
+        < html.index("Read &lt;this&gt; first.")
+        < html.index("cannot be trusted.")
+        < html.index("Untrained features.")
+        < html.index("<table")
     )
     assert html.index('id="scores"') < html.index('id="samples"') < html.index('id="scans"')
 
@@ -159,11 +214,8 @@ def test_spread_of_a_collapsed_model_is_dark(tmp_path):
 def test_figures_are_written_also_when_nothing_can_be_shown(scores, tmp_path):
     score_figure(scores, tmp_path / "scores.png")
     score_figure(scores.assign(value=np.nan), tmp_path / "missing.png")
-    clusters = pd.DataFrame({"scan": ["a", "b"], "split": ["train", "test"], "cluster": [0, 1]})
-    clusters = clusters.assign(cluster_name=["cluster_0", "cluster_1"], umap_x=[0.0, 1.0], umap_y=[1.0, 0.0])
-    nothing = pd.DataFrame(columns=["source", "id", "umap_x", "umap_y"])
-    umap_figure(clusters, nothing, tmp_path / "umap.png", features="random", trained=False)
-    for name in ("scores", "missing", "umap"):
+    score_figure(scores.assign(metric="new"), tmp_path / "none.png")
+    for name in ("scores", "missing", "none"):
         assert imread(tmp_path / f"{name}.png").shape[1] > 400
 
 
@@ -278,23 +330,24 @@ def study(tmp_path, scores):
     scans["split"] = ["test", "test", "test", "train", "train", "train", "train"]
     quality = pd.DataFrame({"scan": scans["scan"], "status": ["passed"] * 6 + ["excluded"]})
     quality = quality.assign(reason=[None] * 6 + ["not_3d"], message=[None] * 6 + ["bad.nii.gz has 4 axes."])
-    clusters = pd.DataFrame({"scan": names, "split": scans["split"][:6], "cluster": [0, 1] * 3})
-    clusters = clusters.assign(cluster_name="cluster_0", umap_x=range(6), umap_y=range(6), noise=False)
+    imsave(tmp_path / "map.png", np.zeros((20, 30)))
+    stability = {"mean": 0.31, "low": 0.1, "resamplings": 50, "mean_pca": 0.2, "without_clusters": 0}
+    write_json({"round": 2, "stability": stability, "warnings": ["Mostly the site."]}, tmp_path / "map.json")
+    overlap = pd.DataFrame({"column": ["sex"], "n": [6], "categories": [2], "nmi": [0.123], "ami": [0.034]})
     curve = pd.DataFrame(
         {"step": [1, 2], "images_seen": [8, 16], "generator_high": [1.0, 2.0], "critic_high": [3.0, 1.0]}
     )
     curve = curve.assign(right_high=0.7, diversity=[1.2, np.nan], memory_gb=1.0, images_per_second=9.0)
     watch(tmp_path / "watch-0", {8: None, 16: "collapsed: too alike"})
-    projections = pd.DataFrame(
-        {"source": ["wgp_hagan", "wgp_hagan.noise"], "id": ["0", "1"], "umap_x": 1.0, "umap_y": 2.0}
-    )
     balance = pd.DataFrame({"variable": ["age"], "level": ["mean"], "split": ["test"], "participants": [3]})
     balance = balance.assign(value=40.0, smd=0.31)
-    tables = {"metrics": scores, "quality": quality, "scans": scans, "clusters": clusters, "curve": curve}
+    tables = {"metrics": scores, "quality": quality, "scans": scans, "overlap": overlap, "curve": curve}
     tables |= {"validation": validation_of("wgp_hagan", kid=[0.5, 0.2, 0.3]), "replicates": seed_spread(scores, {})}
-    for name, table in (tables | {"projections": projections, "balance": balance}).items():
+    tables |= {"comparison": pairs_of(("fid", "hagan", "wgp_hagan", "wgp_hagan")), "verdicts": control_verdicts(scores)}
+    for name, table in (tables | {"balance": balance}).items():
         write_table(table, tmp_path / f"{name}.tsv")
-    paths = {name: tmp_path / f"{name}.tsv" for name in ("metrics", "quality", "scans", "balance", "replicates")}
+    names = ("metrics", "comparison", "verdicts", "quality", "scans", "balance", "replicates")
+    paths = {name: tmp_path / f"{name}.tsv" for name in names}
     return StudyFiles(
         **paths,
         pyramid=pyramid,
@@ -303,8 +356,11 @@ def study(tmp_path, scores):
         curves={"wgp_hagan": [tmp_path / "curve.tsv", tmp_path / "curve.tsv"]},
         watches={"wgp_hagan": [tmp_path / "watch-0"]},
         validation={"wgp_hagan": tmp_path / "validation.tsv"},
-        clusters={"wgp_hagan": tmp_path / "clusters.tsv"},
-        projections={"wgp_hagan": tmp_path / "projections.tsv"},
+        clusters={
+            "wgp_hagan": ClusterFiles(
+                picture=tmp_path / "map.png", overlap=tmp_path / "overlap.tsv", facts=tmp_path / "map.json"
+            )
+        },
     )
 
 
@@ -312,18 +368,30 @@ def test_whole_report_of_a_small_study(study, tmp_path):
     recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
     write_study_report(
         tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1, files=study,
-        models={"wgp_hagan": recipe}, clustered_features="random", clustered_features_trained=False, replicates={},
+        models={"wgp_hagan": recipe}, replicates={},
     )  # fmt: skip
     html = (tmp_path / "report" / "index.html").read_text()
     drawn = sorted(path.stem for path in (tmp_path / "report" / "figures").iterdir())
     assert drawn == [
-        "clusters_wgp_hagan", "gallery_32", "losses", "preview_wgp_hagan", "samples_wgp_hagan", "scores", "spread_32",
+        "gallery_32", "losses", "preview_wgp_hagan", "samples_wgp_hagan", "scores", "spread_32",
         "validation",
     ]  # fmt: skip
     assert "wgp_hagan, at 16 images: collapsed: too alike (1 of 2 checks)." in html
     assert html.index("Score against images seen") < html.index("during training") < html.index("<td>width</td>")
     assert "after 8, 16 training images" in html and "Spread between seeds" not in html
-    assert html.count("data:image/png;base64,") == len(drawn)
+    assert html.count("data:image/png;base64,") == len(drawn) + 1  # the map of the clusters
+    assert "Round 2: a map" in html and "0.31" in html and "Clusters of wgp_hagan: mostly the site." in html
     assert "bad.nii.gz has 4 axes." in html and "7 scans in = 6 passed + 1 excluded" in html
     assert "40.0 (3)" in html and "<td>0.31</td>" in html and "<td>width</td><td>16</td>" in html
-    assert "FID and precision in random features, against test scans: only 12 scans a set." in html
+    assert "FID and precision in random, against test scans: only 12 scans a set." in html
+    assert "cannot be trusted for this cohort: real scans do not score better than noise (fid)." in html
+    assert html.count('class="tag">best') == 2 and 'href="scorecards/wgp_hagan.html"' in html
+
+
+def test_the_command_prints_the_table_and_names_what_is_missing(study, tmp_path, capsys):
+    assert main([str(tmp_path)]) == 1 and "verdicts.tsv is not there" in capsys.readouterr().err
+    (tmp_path / "controls").mkdir()
+    study.verdicts.rename(tmp_path / "controls" / "verdicts.tsv")
+    assert main([str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "15.0 *" in shown and shown.strip().startswith("!!") and "comparison.html" in shown

@@ -53,7 +53,7 @@ def network():
 @pytest.fixture(scope="module")
 def real(network) -> Embeddings:
     images = np.random.default_rng(0).integers(0, 200, (12, 32, 32, 32), dtype=np.uint8)
-    features = embed(images, network, batch_size=4, what="real")
+    features = embed(images, network, what="real")
     return Embeddings(features, [f"scan{row}" for row in range(12)], network.description() | {"view": 32})
 
 
@@ -63,7 +63,7 @@ def splits() -> dict[str, str]:
 
 
 def validated(sampler, network, real, splits, **changes) -> pd.DataFrame:
-    keys = {"chunk": 3, "samples": SAMPLES, "batch_size": 4, "seed": SEED} | changes
+    keys = {"chunk": 3, "samples": SAMPLES, "seed": SEED} | changes
     return validate_candidate(sampler, network=network, real=real, splits=splits, **keys)
 
 
@@ -72,8 +72,7 @@ def test_the_row_holds_the_distances_of_validation_scans_to_samples_of_their_own
     volumes = np.clip(
         np.rint((sampler.draw(SAMPLES, seed=derive_seed(SEED, "validation")).volumes + 1) * 127.5), 0, 255
     )
-    synthetic = embed(volumes.astype(np.uint8), network, batch_size=2, what="again")
-    # a random network in batches of another size: the last digits of float32
+    synthetic = embed(volumes.astype(np.uint8), network, what="again")
     mean, deviation = real.features[8:].mean(axis=0), real.features[8:].std(axis=0)
     standard = [(features - mean) / deviation for features in (real.features[:4], synthetic)]
     assert row.pop("kid") == pytest.approx(kernel_distance(*standard), rel=1e-3)
@@ -83,6 +82,14 @@ def test_the_row_holds_the_distances_of_validation_scans_to_samples_of_their_own
         "model": "model", "chunk": 3, "images_seen": 40, "features": "random", "features_trained": False,
         "n_real": 4, "n_synthetic": SAMPLES,
     }  # fmt: skip
+
+
+def test_samples_of_a_chunk_are_embedded_once(sampler, network, real, splits, tmp_path):
+    first = validated(sampler, network, real, splits, cache=tmp_path)
+    (pack,) = tmp_path.glob("**/*.npz")
+    written = pack.stat().st_mtime_ns
+    pd.testing.assert_frame_equal(validated(sampler, network, real, splits, cache=tmp_path), first)
+    assert [path.stat().st_mtime_ns for path in tmp_path.glob("**/*.npz")] == [written]
 
 
 def test_test_scans_are_never_looked_at_and_training_scans_only_for_means_and_deviations(

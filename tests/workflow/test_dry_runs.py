@@ -23,6 +23,7 @@ FULL_PREPROCESSING = {
 ONE_MODEL = {
     "download_demographics": 1,
     "download_medicalnet_weights": 1,
+    "convert_weights": 1,
     "build_cohort": 1,
     "make_condition": 1,
     "plan_training": 1,
@@ -32,37 +33,60 @@ ONE_MODEL = {
     "export_model": 1,
     "draw_samples": 4,
     "collect_samples": 1,
-    "draw_controls": 1,
-    "embed_real": 1,
-    "embed_samples": 1,
-    "score_fid": 1,
+    "draw_untrained": 1,
+    "train_encoder": 1,
+    "embed_real": 2,
+    "embed_samples": 2,
+    "score_model": 1,
+}
+EACH_MODEL = {  # what every model more brings, but for its chunks and shards
+    "plan_training": 1,
+    "keep_state": 1,
+    "export_model": 1,
+    "collect_samples": 1,
+    "draw_untrained": 1,
+    "embed_samples": 2,
+    "score_model": 4,
+    "score_structure": 1,
+    "measure_regions": 1,
+    "score_morphometry": 1,
+    "score_condition_fidelity": 1,
+    "score_memorisation": 1,
+    "train_utility_network": 1,
+    "score_utility": 1,
 }
 FIVE_MODELS = {
     **ONE_MODEL,
+    **{name: 5 * count for name, count in EACH_MODEL.items()},
     "make_condition": 3,
     "make_cluster_condition": 1,
-    "plan_training": 5,
     "train_chunk": 50,
     "validate_chunk": 50,
-    "keep_state": 5,
-    "export_model": 5,
     "draw_samples": 20,
-    "collect_samples": 5,
-    "draw_controls": 5,
-    "embed_samples": 5,
-    "score_fid": 5,
-    "score_precision_recall": 5,
+    "draw_controls": 4,
+    "embed_control": 8,
+    "score_controls": 4,
+    "score_structure_controls": 1,
+    "measure_real_regions": 1,
+    "measure_control_regions": 1,
+    "score_morphometry_controls": 1,
+    "judge_controls": 1,
     "cluster_embeddings": 1,
+    "draw_clusters": 1,
+    "compare_maps": 1,
     "collect_metrics": 1,
+    "compare_models": 1,
     "collect_replicates": 1,
     "write_quality_page": 1,
     "write_report": 1,
+    "write_comparison": 1,
+    "write_scorecards": 1,
     "all": 1,
 }
 SMALL_STUDY = {
     name: count
     for name, count in FIVE_MODELS.items()
-    if not name.startswith("download_") and name not in ("train_chunk", "validate_chunk", "draw_samples")
+    if not name.startswith(("download_", "convert_")) and name not in ("train_chunk", "validate_chunk", "draw_samples")
 } | dict.fromkeys(("prepare_template", "summarise_quality", "write_quality_page", "accept_scans", "build_pyramid"), 1)
 
 
@@ -120,9 +144,8 @@ def test_a_model_more_is_one_model_more(snakemake, fresh):
     before = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh).jobs
     after = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, more).jobs
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
-    per_model = ("plan_training", "train_chunk", "export_model", "draw_samples", "collect_samples", "draw_controls")
-    per_model += ("validate_chunk", "keep_state", "embed_samples", "score_fid", "score_precision_recall")
-    assert grown == dict.fromkeys(per_model, 1) | {"total": len(per_model)}
+    expected = EACH_MODEL | dict.fromkeys(("train_chunk", "validate_chunk", "draw_samples"), 1)
+    assert grown == expected | {"total": sum(expected.values())}
 
 
 def _jobs_of(text: str, rule: str) -> list[str]:

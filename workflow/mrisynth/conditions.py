@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from mrisynth.seeds import derive_seed
 
 _LOG = logging.getLogger(__name__)
 MOST_CATEGORIES = 20
-RESERVED = ("scan", "sample", "seed", "shard", "label", "label_name")
+RESERVED = ("scan", "sample", "seed", "shard", "label", "label_name", "weight")
 """Columns that tables of labels and of samples have of their own."""
 
 _ORDERS = {"sex": ("m", "f"), "age_tercile": ("low", "middle", "high")}
@@ -32,16 +33,20 @@ class Condition:
         name: name of the condition.
         table: one row a scan: ``scan``, one text column per entry of ``columns``, ``label`` (position in ``classes``;
             below 0 a value is missing, see :mod:`mrisynth.labels`: -1 when all are) and ``label_name`` (``f n/a`` when
-            one of two is missing).
+            one of two is missing); of clusters also ``weight``, how often training shows the scan, on average 1.
         columns: categories of each column, in their fixed order.
         classes: names of the joint classes: all combinations of the categories, the last column fastest
             (``m low``, ``m middle`` ... ``f high``); empty for the condition ``none``.
+        origin: what it was made of, such as the round of clusters and their stability; may be empty.
+        warnings: what a reader of any result under this condition must know.
     """
 
     name: str
     table: pd.DataFrame
     columns: dict[str, list[str]]
     classes: list[str]
+    origin: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def labels(self, scans: Sequence[str]) -> np.ndarray:
         """Return the labels of these scans, int64, in their order.
@@ -58,6 +63,13 @@ class Condition:
         """Return how many of these scans have each class, in the order of ``classes``; missing labels not counted."""
         labels = self.labels(scans)
         return [int((labels == label).sum()) for label in range(len(self.classes))]
+
+    def weights(self, scans: Sequence[str]) -> np.ndarray | None:
+        """Return how often training shows each of these scans beside the others, float64; None when all weigh alike."""
+        if "weight" not in self.table:
+            return None
+        weights = self.table.set_index("scan")["weight"].loc[list(scans)].to_numpy(dtype=np.float64)
+        return None if (weights == weights[:1]).all() else weights
 
 
 def build_condition(
@@ -84,7 +96,8 @@ def build_condition(
         columns: columns of ``scans``, for ``categorical``.
         classes: number of classes, for ``random``.
         seed: the study's seed, for ``random``.
-        clusters: table with ``scan``, ``cluster`` (-1: none) and, if named, ``cluster_name``, for ``clusters``.
+        clusters: table with ``scan``, ``cluster`` (-1: none), if named ``cluster_name``, and if the clusters are not
+            to be shown as often as they are ``weight``, for ``clusters``.
 
     Raises:
         MrisynthError: a column is missing or has a name of :data:`RESERVED`, holds only one category or more than
@@ -106,6 +119,8 @@ def build_condition(
         values, orders = {"random": pd.Series(drawn, dtype="object")}, {"random": words}
     elif kind == "clusters":
         values, orders = _cluster_names(name, scans, clusters)
+        condition = _joint(name, scans.reset_index(drop=True), values, orders)
+        return _weighted(condition, clusters) if clusters is not None and "weight" in clusters else condition
     else:
         raise MrisynthError(f"conditions.{name}.kind is {kind}; expected none, categorical, random or clusters.")
     return _joint(name, scans.reset_index(drop=True), values, orders)
@@ -115,6 +130,7 @@ def write_condition(condition: Condition, path: Path) -> None:
     """Write the table to ``path`` (``{name}.tsv``) and columns and classes to the JSON file beside it."""
     content = {"name": condition.name, "columns": condition.columns, "classes": condition.classes}
     content["column_order"] = list(condition.columns)
+    content |= {"origin": condition.origin, "warnings": condition.warnings}
     write_json(content, path.with_suffix(".json"))
     write_table(condition.table, path)
 
@@ -124,7 +140,14 @@ def read_condition(path: Path) -> Condition:
     content = read_json(path.with_suffix(".json"))
     columns = {column: content["columns"][column] for column in content["column_order"]}
     table = read_table(path, **dict.fromkeys(columns, "string"), label="int64")
-    return Condition(name=content["name"], table=table, columns=columns, classes=content["classes"])
+    return Condition(
+        name=content["name"],
+        table=table,
+        columns=columns,
+        classes=content["classes"],
+        origin=content.get("origin", {}),
+        warnings=content.get("warnings", []),
+    )
 
 
 def _text(scans: pd.DataFrame, column: str, name: str) -> pd.Series:
@@ -152,6 +175,12 @@ def _cluster_names(
         _LOG.warning("condition %s: %d scans have no cluster and get label -1: %s", name, len(absent), sorted(absent))
     values = pd.Series([by_scan.get(scan) for scan in scans["scan"]], dtype="object")
     return {"cluster": values}, {"cluster": list(dict.fromkeys(by_scan.values()))}
+
+
+def _weighted(condition: Condition, clusters: pd.DataFrame) -> Condition:
+    weights = dict(zip(clusters["scan"], clusters["weight"], strict=True))
+    table = condition.table.assign(weight=[float(weights.get(scan, 1.0)) for scan in condition.table["scan"]])
+    return replace(condition, table=table)
 
 
 def _joint(

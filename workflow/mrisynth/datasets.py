@@ -22,12 +22,14 @@ class TrainingSet:
         rows: int64 [n], the rows of ``images`` that belong to the training split.
         labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`.
         condition: the condition that the labels belong to.
+        weights: float64 [n], how often each is shown beside the others; None when all alike.
     """
 
     images: np.ndarray
     rows: np.ndarray
     labels: np.ndarray
     condition: Condition
+    weights: np.ndarray | None = None
 
     @property
     def label_counts(self) -> list[int]:
@@ -61,4 +63,5 @@ def load_training_set(pyramid: Path, *, size: int, scans: str | Path, condition:
         rows=np.asarray(packed.rows(training), dtype=np.int64),
         labels=labels.loc[training].to_numpy(dtype=np.int64),
         condition=told,
+        weights=told.weights(training),
     )

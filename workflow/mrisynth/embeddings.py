@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ class Embeddings:
         features: float32 [n, width].
         ids: n scan names or sample names.
         meta: the feature network's description (``features``, ``weights_sha256``, ``trained`` ...) and ``view``.
+        image_sha256: n checksums of the volumes (:func:`mrisynth.embedding.cache.image_sha256`); empty where they are
+            not known, as in files of earlier versions.
     """
 
     features: np.ndarray
     ids: list[str]
     meta: dict[str, Any]
+    image_sha256: list[str] = field(default_factory=list)
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
         """Return the features of the named volumes, in that order."""
@@ -46,6 +49,7 @@ def save_embeddings(embeddings: Embeddings, path: str | Path) -> None:
             features=embeddings.features.astype(np.float32),
             ids=np.array(embeddings.ids, dtype=np.str_),
             meta=np.array(json.dumps(embeddings.meta, sort_keys=True, allow_nan=False)),
+            image_sha256=np.array(embeddings.image_sha256, dtype="U64"),
         )
 
 
@@ -58,8 +62,12 @@ def load_embeddings(path: str | Path) -> Embeddings:
     try:
         with np.load(path, allow_pickle=False) as stored:
             features, ids, meta = stored["features"], stored["ids"].tolist(), json.loads(stored["meta"].item())
+            sha256 = stored["image_sha256"].tolist() if "image_sha256" in stored else []
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise MrisynthError(f"{path} cannot be read as embeddings ({error}); delete it and run again.") from error
-    if len(features) != len(ids):
-        raise MrisynthError(f"{path} holds {len(features)} rows of features for {len(ids)} identifiers; delete it.")
-    return Embeddings(features=features, ids=[str(name) for name in ids], meta=meta)
+    if len(features) != len(ids) or len(sha256) not in (0, len(ids)):
+        raise MrisynthError(
+            f"{path} holds {len(features)} rows of features for {len(ids)} identifiers and {len(sha256)} checksums of "
+            "volumes; delete it."
+        )
+    return Embeddings(features=features, ids=[str(name) for name in ids], meta=meta, image_sha256=sha256)

@@ -88,6 +88,7 @@ class TrainingJob:
             images=data.images,
             rows=data.rows,
             labels=data.labels,
+            weights=data.weights,
             columns=data.condition.columns,
             classes=data.condition.classes,
             files=ChunkFiles(
@@ -102,7 +103,7 @@ class TrainingJob:
                 "label_counts": data.label_counts,
                 "affine": grid_affine(recipe.size, field_mm=self.field_mm).tolist(),
                 "field_mm": self.field_mm,
-                "extra": {"training_scans": len(data.rows)},
+                "extra": {"training_scans": len(data.rows), "condition_warnings": data.condition.warnings},
             },
             chunk=self.chunk,
             seed=self.seed,

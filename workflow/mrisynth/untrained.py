@@ -1,34 +1,30 @@
-"""Controls: what a trained model must beat, drawn exactly as its samples are."""
+"""The untrained generator: what a trained model must beat, drawn exactly as its samples are."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from mrisynth.embedding.controls import noise_volumes
-from mrisynth.files import atomic, read_json
+from mrisynth.files import read_json
 from mrisynth.recipes import ModelRecipe
 from mrisynth.sampling import Sampler, write_shard
 from mrisynth.training.export import export_untrained
 
 
-def draw_controls(
+def draw_untrained(
     model: ModelRecipe,
     *,
     trained: Path,
     count: int,
     seed: int,
     device: str,
-    untrained_path: Path,
-    noise_path: Path,
+    path: Path,
 ) -> None:
-    """Write samples of the model's own generator before training, and noise, as uint8 [sample, x, y, z].
+    """Write samples of the model's own generator before training, uint8 [sample, x, y, z].
 
     Args:
         trained: recipe.json of the trained model; the untrained one shares all of it but the weights.
-        count: samples of each.
+        count: how many.
     """
     facts = read_json(trained)
     with tempfile.TemporaryDirectory() as scratch:
@@ -48,9 +44,7 @@ def draw_controls(
             first=0,
             count=count,
             seed=seed,
-            volumes_path=untrained_path,
+            volumes_path=path,
             low_path=folder / "low.npy",
             table_path=folder / "samples.tsv",
         )
-    with atomic(noise_path) as unfinished, unfinished.open("wb") as stream:
-        np.save(stream, noise_volumes(count, size=model.size, seed=seed), allow_pickle=False)

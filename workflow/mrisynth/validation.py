@@ -43,8 +43,8 @@ def validate_candidate(
     real: Embeddings,
     splits: Mapping[str, str],
     samples: int,
-    batch_size: int,
     seed: int,
+    cache: Path | None = None,
 ) -> pd.DataFrame:
     """Return one row: how far samples of a chunk's model are from the real scans of the validation split.
 
@@ -59,8 +59,8 @@ def validate_candidate(
         splits: scan -> ``train``, ``validation`` or ``test``; features of the last are not read, of the first only
             their means and deviations.
         samples: number of samples to draw.
-        batch_size: volumes embedded at once.
         seed: the study's seed.
+        cache: folder of the cache of features.
 
     Returns:
         Columns model, chunk, images_seen, features, features_trained, n_real, n_synthetic, kid
@@ -79,7 +79,7 @@ def validate_candidate(
         what = f"validation of {sampler.recipe.name}, chunk {chunk}"
         volumes = _draw(sampler, samples, seed=derive_seed(seed, "validation"), what=what)
         ids = [f"{sampler.recipe.name}-validation-{number:06d}" for number in range(samples)]
-        synthetic = embed_volumes(volumes, ids, network, batch_size=batch_size, what=what).features
+        synthetic = embed_volumes(volumes, ids, network, what=what, cache=cache).features
         training = real.rows(scans_of("train", real, splits))
         kid = kernel_distance(standardised(held_out, training), standardised(synthetic, training))
         fid = frechet_distance(held_out, synthetic)

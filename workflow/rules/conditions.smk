@@ -25,11 +25,16 @@ rule make_condition:
 
 
 rule make_cluster_condition:
-    """Turn the clusters of one round into the condition of the next models."""
+    """Turn the clusters of one round into the condition of the next models, if they are stable.
+
+    Their page is there before, so that clusters that are refused can be looked at.
+    """
     input:
         scans="<results>/cohort/scans.tsv",
         index="<results>/pyramid/index.tsv",
         clusters=clusters_of_round,
+        facts=facts_of_round,
+        page=ancient(page_of_round),
     output:
         table="<results>/conditions/{condition}.{round}.tsv",
         classes="<results>/conditions/{condition}.{round}.json",
@@ -44,6 +49,10 @@ rule make_cluster_condition:
         runtime="10m",
     params:
         condition=lambda wildcards: STUDY.config["conditions"][wildcards.condition],
+        judge={
+            key: STUDY.config["clustering"]["stability"][key]
+            for key in ("least", "override")
+        },
         seed=STUDY.seed,
     script:
         "../scripts/make_condition.py"

@@ -1,11 +1,12 @@
 rule embed_real:
-    """Embed every real scan with a feature network."""
+    """Embed every real scan with a feature network, as it is and in low resolution."""
     input:
         volumes="<results>/pyramid/{size}.npy",
         index="<results>/pyramid/index.tsv",
         weights=feature_weights,
     output:
-        "<results>/embeddings/{features}/{size}/real.npz",
+        full="<results>/embeddings/{features}/{size}/real.npz",
+        low="<results>/embeddings/{features}/{size}/real.low.npz",
     log:
         "<logs>/embed/{features}/{size}/real.log",
     benchmark:
@@ -18,24 +19,27 @@ rule embed_real:
         runtime="4h",
     params:
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],
+        cache=FEATURE_CACHE,
     script:
         "../scripts/embed_real.py"
 
 
 rule embed_samples:
-    """Embed the synthetic scans of a model, and the controls that it must beat."""
+    """Embed the synthetic scans of a model, their low resolution, and what its generator drew untrained."""
     input:
         volumes=expand(
             "<results>/samples/{{model}}/shards/{shard}.npy", shard=STUDY.shards()
         ),
+        low=expand(
+            "<results>/samples/{{model}}/shards/{shard}.low.npy", shard=STUDY.shards()
+        ),
         index="<results>/samples/{model}/samples.tsv",
         untrained="<results>/controls/{model}/untrained.npy",
-        noise="<results>/controls/{model}/noise.npy",
         weights=feature_weights,
     output:
         samples="<results>/embeddings/{features}/{size}/{model}.npz",
+        low="<results>/embeddings/{features}/{size}/{model}.low.npz",
         untrained="<results>/embeddings/{features}/{size}/{model}.untrained.npz",
-        noise="<results>/embeddings/{features}/{size}/{model}.noise.npz",
     log:
         "<logs>/embed/{features}/{size}/{model}.log",
     benchmark:
@@ -48,5 +52,30 @@ rule embed_samples:
         runtime="8h",
     params:
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],
+        cache=FEATURE_CACHE,
     script:
         "../scripts/embed_samples.py"
+
+
+rule embed_control:
+    """Embed a control."""
+    input:
+        volumes="<results>/controls/{size}/{control}.npy",
+        weights=feature_weights,
+    output:
+        "<results>/embeddings/{features}/{size}/control.{control}.npz",
+    log:
+        "<logs>/embed/{features}/{size}/control.{control}.log",
+    benchmark:
+        "<benchmarks>/embed/{features}/{size}/control.{control}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=1,
+        mem="24GB",
+        runtime="4h",
+    params:
+        spec=lambda wildcards: STUDY.config["features"][wildcards.features],
+        cache=FEATURE_CACHE,
+    script:
+        "../scripts/embed_control.py"

@@ -1,81 +1,98 @@
-rule score_fid:
-    """Fréchet distance of a model's samples, of its controls, and of real scans among themselves."""
+rule score_model:
+    """Score a model's samples with one metric of features, beside its untrained generator and the floor."""
     input:
         plan="<results>/training/{model}/plan.json",
         scans="<results>/cohort/scans.tsv",
         embeddings=embeddings_of_model,
     output:
-        report(
-            "<results>/fid/{model}.tsv",
-            caption="../report/fid.rst",
-            category="Fidelity",
-            labels={"model": "{model}", "metric": "FID (lower is better)"},
+        table=report(
+            "<results>/{metric}/{model}.tsv",
+            caption="../report/score.rst",
+            category="Scores",
+            labels={"model": "{model}", "metric": "{metric}"},
         ),
+        replicates="<results>/{metric}/{model}.npz",
     log:
-        "<logs>/score_fid/{model}.log",
+        "<logs>/score_model/{metric}/{model}.log",
     benchmark:
-        "<benchmarks>/score_fid/{model}.tsv"
+        "<benchmarks>/score_model/{metric}/{model}.tsv"
+    wildcard_constraints:
+        metric="|".join(FEATURE_METRICS),
     conda:
         "../envs/analysis.yaml"
     resources:
         mem="8GB",
         runtime="1h",
     params:
-        metric="fid",
-        model=lambda wildcards: asdict(STUDY.models[wildcards.model]),
-        evaluation=STUDY.config["evaluation"],
+        evaluation=score_settings,
         seed=STUDY.seed,
     script:
         "../scripts/score_model.py"
 
 
-rule score_precision_recall:
-    """Precision and recall of a model's samples, with the same controls and floor."""
+rule score_controls:
+    """Score the spoilt sets of a size with one metric of features: each must be worse than real scans."""
     input:
-        plan="<results>/training/{model}/plan.json",
         scans="<results>/cohort/scans.tsv",
-        embeddings=embeddings_of_model,
+        embeddings=embeddings_of_controls,
     output:
-        report(
-            "<results>/precision_recall/{model}.tsv",
-            caption="../report/precision_recall.rst",
-            category="Fidelity",
-            labels={
-                "model": "{model}",
-                "metric": "precision and recall (higher is better)",
-            },
-        ),
+        "<results>/{metric}/controls.{size}.tsv",
     log:
-        "<logs>/score_precision_recall/{model}.log",
+        "<logs>/score_controls/{metric}/{size}.log",
     benchmark:
-        "<benchmarks>/score_precision_recall/{model}.tsv"
+        "<benchmarks>/score_controls/{metric}/{size}.tsv"
+    wildcard_constraints:
+        metric="|".join(FEATURE_METRICS),
     conda:
         "../envs/analysis.yaml"
     resources:
         mem="8GB",
         runtime="1h",
     params:
-        metric="precision_recall",
-        model=lambda wildcards: asdict(STUDY.models[wildcards.model]),
-        evaluation=STUDY.config["evaluation"],
+        evaluation=score_settings,
         seed=STUDY.seed,
     script:
-        "../scripts/score_model.py"
+        "../scripts/score_controls.py"
+
+
+rule judge_controls:
+    """Say which feature space misses which control."""
+    input:
+        scores_of_controls,
+    output:
+        report(
+            "<results>/controls/verdicts.tsv",
+            caption="../report/verdicts.rst",
+            category="Scores",
+            labels={"model": "controls", "metric": "all"},
+        ),
+    log:
+        "<logs>/judge_controls.log",
+    benchmark:
+        "<benchmarks>/judge_controls.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    script:
+        "../scripts/judge_controls.py"
 
 
 rule collect_metrics:
-    """All scores of all models in one long table."""
+    """All scores of all models and controls in one long table."""
     input:
-        expand(
+        models=expand(
             "<results>/{metric}/{model}.tsv",
-            metric=STUDY.config["evaluation"]["metrics"],
+            metric=EVALUATION["metrics"],
             model=STUDY.models,
         ),
+        controls=scores_of_controls,
     output:
         report(
             "<results>/metrics.tsv",
             caption="../report/metrics.rst",
-            category="Fidelity",
+            category="Scores",
             labels={"model": "all", "metric": "all"},
         ),
     log:
@@ -89,3 +106,32 @@ rule collect_metrics:
         runtime="10m",
     script:
         "../scripts/collect_metrics.py"
+
+
+rule compare_models:
+    """Every two models against one another, with paired intervals."""
+    input:
+        metrics="<results>/metrics.tsv",
+        replicates=expand(
+            "<results>/{metric}/{model}.npz",
+            metric=[name for name in EVALUATION["metrics"] if name in PAIRED_METRICS],
+            model=STUDY.models,
+        ),
+    output:
+        report(
+            "<results>/comparison.tsv",
+            caption="../report/comparison.rst",
+            category="Scores",
+            labels={"model": "every two", "metric": "differences"},
+        ),
+    log:
+        "<logs>/compare_models.log",
+    benchmark:
+        "<benchmarks>/compare_models.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    script:
+        "../scripts/compare_models.py"

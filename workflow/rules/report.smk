@@ -6,7 +6,7 @@ rule collect_replicates:
         report(
             "<results>/replicates.tsv",
             caption="../report/replicates.rst",
-            category="Fidelity",
+            category="Scores",
             labels={"model": "with replicates", "metric": "spread between seeds"},
         ),
     log:
@@ -28,11 +28,8 @@ rule write_report:
     """The page for people: brains, samples, curves, clusters, scores, exclusions."""
     input:
         metrics="<results>/metrics.tsv",
-        tables=expand(
-            "<results>/{metric}/{model}.tsv",
-            metric=STUDY.config["evaluation"]["metrics"],
-            model=STUDY.models,
-        ),
+        comparison="<results>/comparison.tsv",
+        verdicts="<results>/controls/verdicts.tsv",
         quality="<results>/quality/scans.tsv",
         balance="<results>/cohort/balance.tsv",
         scans="<results>/cohort/scans.tsv",
@@ -45,15 +42,16 @@ rule write_report:
             shard=STUDY.shards()[:1],
         ),
         untrained=f"<results>/controls/{next(iter(STUDY.models))}/untrained.npy",
-        noise=f"<results>/controls/{next(iter(STUDY.models))}/noise.npy",
+        noise=f"<results>/controls/{next(iter(STUDY.models.values())).size}/noise.npy",
         curves=training_curves,
         watches=training_watches,
         validation=expand("<results>/models/{model}/validation.tsv", model=STUDY.models),
         replicates="<results>/replicates.tsv",
-        clusters=expand("<results>/clusters/{model}.tsv", model=clustered_models()),
-        projections=expand(
-            "<results>/clusters/{model}.projections.tsv", model=clustered_models()
+        maps=expand("<results>/clusters/{model}.png", model=clustered_models()),
+        overlaps=expand(
+            "<results>/clusters/{model}.overlap.tsv", model=clustered_models()
         ),
+        facts=expand("<results>/clusters/{model}.json", model=clustered_models()),
     output:
         page=report(
             "<results>/report/index.html",
@@ -80,12 +78,6 @@ rule write_report:
     params:
         title=STUDY.config["title"],
         models={name: asdict(model) for name, model in STUDY.models.items()},
-        clustered_features={
-            "name": STUDY.config["clustering"]["features"],
-            "network": STUDY.config["features"][
-                STUDY.config["clustering"]["features"]
-            ]["network"],
-        },
         replicates=STUDY.replicates,
         seed=STUDY.seed,
     script:

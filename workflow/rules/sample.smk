@@ -52,17 +52,16 @@ rule collect_samples:
         "../scripts/collect_samples.py"
 
 
-rule draw_controls:
-    """Draw what a trained model must beat: its own generator untrained, and noise."""
+rule draw_untrained:
+    """Draw what a trained model must beat: its own generator untrained."""
     input:
         recipe="<results>/models/{model}/recipe.json",
     output:
-        untrained="<results>/controls/{model}/untrained.npy",
-        noise="<results>/controls/{model}/noise.npy",
+        "<results>/controls/{model}/untrained.npy",
     log:
-        "<logs>/draw_controls/{model}.log",
+        "<logs>/draw_untrained/{model}.log",
     benchmark:
-        "<benchmarks>/draw_controls/{model}.tsv"
+        "<benchmarks>/draw_untrained/{model}.tsv"
     conda:
         "../envs/torch.yaml"
     resources:
@@ -71,6 +70,30 @@ rule draw_controls:
         runtime="4h",
     params:
         model=what_is_trained,
+        samples=STUDY.config["sampling"]["count"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/draw_untrained.py"
+
+
+rule draw_controls:
+    """Spoil real training scans in known ways, each a set that every score must find worse than real scans."""
+    input:
+        volumes="<results>/pyramid/{size}.npy",
+        index="<results>/pyramid/index.tsv",
+        scans="<results>/cohort/scans.tsv",
+    output:
+        "<results>/controls/{size}/{control}.npy",
+    log:
+        "<logs>/draw_controls/{size}/{control}.log",
+    benchmark:
+        "<benchmarks>/draw_controls/{size}/{control}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem="16GB",
+        runtime="1h",
+    params:
         samples=STUDY.config["sampling"]["count"],
         seed=STUDY.seed,
     script:

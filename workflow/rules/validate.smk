@@ -22,6 +22,7 @@ rule validate_chunk:
         spec=STUDY.config["features"].get(VALIDATION_FEATURES),
         samples=STUDY.config["evaluation"]["validation_samples"],
         seed=STUDY.seed,
+        cache=FEATURE_CACHE,
     script:
         "../scripts/validate_chunk.py"
 

@@ -1,25 +1,26 @@
-"""Cluster the real embeddings and put a model's samples into the same map."""
+"""Cluster the real embeddings, put a model's samples into the map, and find the clusters again in part of the scans."""
 
-from pathlib import Path
-
-from mrisynth.cluster_study import cluster_study
+from mrisynth.clusters.study import cluster_round
 from mrisynth.embeddings import load_embeddings
-from mrisynth.files import read_table, write_table
+from mrisynth.files import read_table, write_json, write_table
 from mrisynth.joblog import logged
-from mrisynth.reporting.maps import umap_figure
 
 with logged(snakemake.log[0]):
-    scans = read_table(snakemake.input.scans)
-    found = {Path(path).stem: load_embeddings(path) for path in snakemake.input.embeddings}
-    real = found.pop("real")
-    clusters, projections = cluster_study(
-        real,
-        found,
-        splits=dict(zip(scans["scan"], scans["split"], strict=True)),
-        settings=snakemake.params.clustering,
-        seed=snakemake.params.seed,
+    found, params, output = snakemake.input, snakemake.params, snakemake.output
+    made = cluster_round(
+        load_embeddings(found.real),
+        load_embeddings(found.samples),
+        model=snakemake.wildcards.model,
+        told=read_table(found.told)["label_name"],
+        scans=read_table(found.scans),
+        round_=params.round,
+        block=params.clustering,
+        resamplings=params.resamplings,
+        seed=params.seed,
     )
-    write_table(clusters, snakemake.output.clusters)
-    write_table(projections, snakemake.output.projections)
-    features, trained = real.meta["features"], real.meta["trained"]
-    umap_figure(clusters, projections, snakemake.output.figure, features=features, trained=trained)
+    write_table(made.clusters, output.clusters)
+    write_table(made.projections, output.projections)
+    write_table(made.coverage, output.coverage)
+    write_table(made.overlap, output.overlap)
+    write_table(made.resamplings, output.stability)
+    write_json(made.facts, output.facts)

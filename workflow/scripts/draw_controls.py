@@ -1,19 +1,23 @@
-"""Draw the controls of a model: samples of its generator untrained, and noise."""
+"""Spoil training scans in one of the known ways."""
 
 from pathlib import Path
 
-from mrisynth.controls import draw_controls
+import numpy as np
+
+from mrisynth.embedding.controls import control_volumes
+from mrisynth.files import atomic, read_table
 from mrisynth.joblog import logged
-from mrisynth.recipes import ModelRecipe
-from mrisynth.training.device import choose_device
+from mrisynth.store import open_pyramid
 
 with logged(snakemake.log[0]):
-    draw_controls(
-        ModelRecipe(**snakemake.params.model),
-        trained=Path(snakemake.input.recipe),
+    packed = open_pyramid(Path(snakemake.input.index).parent, int(snakemake.wildcards.size))
+    table = read_table(snakemake.input.scans)
+    training = set(table.loc[table["split"] == "train", "scan"])
+    volumes = control_volumes(
+        snakemake.wildcards.control,
+        packed.images[packed.rows([scan for scan in packed.scans if scan in training])[: snakemake.params.samples]],
         count=snakemake.params.samples,
         seed=snakemake.params.seed,
-        device=choose_device(),
-        untrained_path=Path(snakemake.output.untrained),
-        noise_path=Path(snakemake.output.noise),
     )
+    with atomic(snakemake.output[0]) as unfinished, unfinished.open("wb") as stream:
+        np.save(stream, volumes, allow_pickle=False)

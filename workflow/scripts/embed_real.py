@@ -1,8 +1,9 @@
-"""Embed every real scan of the pyramid."""
+"""Embed every real scan of the pyramid, as it is and in low resolution."""
 
 from pathlib import Path
 
 from mrisynth.embedding import load_network
+from mrisynth.embedding.low_resolution import LowView
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
 from mrisynth.joblog import logged
@@ -11,11 +12,11 @@ from mrisynth.training.device import choose_device
 
 with logged(snakemake.log[0]):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
-    network = load_network(
-        feature_spec(wildcards.features, spec, weights=str(snakemake.input.weights)), device=choose_device()
-    )
-    packed = open_pyramid(Path(snakemake.input.index).parent, int(wildcards.size))
-    embeddings = embed_volumes(
-        packed.images, packed.scans, network, batch_size=spec["batch_size"], what="embed real scans"
-    )
-    save_embeddings(embeddings, snakemake.output[0])
+    weights = str(snakemake.input.weights)
+    network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())
+    size = int(wildcards.size)
+    packed = open_pyramid(Path(snakemake.input.index).parent, size)
+    for view, images in (("full", packed.images), ("low", LowView(packed.images, size))):
+        what = f"embed real scans ({view} resolution)"
+        embeddings = embed_volumes(images, packed.scans, network, what=what, cache=Path(snakemake.params.cache))
+        save_embeddings(embeddings, snakemake.output[view])

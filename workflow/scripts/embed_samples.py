@@ -1,8 +1,11 @@
-"""Embed a model's samples and its controls."""
+"""Embed a model's samples, their low resolution, and what its generator drew untrained."""
+
+from pathlib import Path
 
 import numpy as np
 
 from mrisynth.embedding import load_network
+from mrisynth.embedding.low_resolution import LowView
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
 from mrisynth.joblog import logged
@@ -10,16 +13,17 @@ from mrisynth.training.device import choose_device
 
 with logged(snakemake.log[0]):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
-    network = load_network(
-        feature_spec(wildcards.features, spec, weights=str(snakemake.input.weights)), device=choose_device()
-    )
-    for source, paths in (
-        ("samples", snakemake.input.volumes),
-        ("untrained", [snakemake.input.untrained]),
-        ("noise", [snakemake.input.noise]),
-    ):
-        volumes = np.concatenate([np.load(path, allow_pickle=False) for path in paths])
-        ids = [f"{wildcards.model}-{source}-{row:06d}" for row in range(len(volumes))]
+    weights = str(snakemake.input.weights)
+    network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())
+    for source in ("samples", "low", "untrained"):
+        paths = snakemake.input["volumes" if source == "samples" else source]
+        paths = [paths] if isinstance(paths, str) else paths
+        shards = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+        if source == "low":
+            images = LowView(np.concatenate(shards), int(wildcards.size))
+        else:
+            images = [volume for shard in shards for volume in shard]
+        ids = [f"{wildcards.model}-{source}-{row:06d}" for row in range(len(images))]
         what = f"embed {wildcards.model} {source}"
-        embeddings = embed_volumes(volumes, ids, network, batch_size=spec["batch_size"], what=what)
+        embeddings = embed_volumes(images, ids, network, what=what, cache=Path(snakemake.params.cache))
         save_embeddings(embeddings, snakemake.output[source])

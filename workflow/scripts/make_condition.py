@@ -1,19 +1,24 @@
 """Write the condition table of the scans that passed."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from mrisynth.clusters.verdict import judge
 from mrisynth.conditions import build_condition, write_condition
-from mrisynth.files import read_table
+from mrisynth.files import read_json, read_table
 from mrisynth.joblog import logged
 
 with logged(snakemake.log[0]):
-    scans = read_table(snakemake.input.scans)
-    clusters = snakemake.input.get("clusters")
+    found = snakemake.input
+    scans = read_table(found.scans)
+    clusters, facts = found.get("clusters"), found.get("facts")
+    origin = read_json(facts) if facts else {}
+    warnings = judge(origin, where=str(Path(facts).with_suffix(".html")), **snakemake.params.judge) if facts else []
     condition = build_condition(
         snakemake.wildcards.condition,
-        scans[scans["scan"].isin(read_table(snakemake.input.index)["scan"])],
+        scans[scans["scan"].isin(read_table(found.index)["scan"])],
         seed=snakemake.params.seed,
         clusters=read_table(clusters) if clusters else None,
         **snakemake.params.condition,
     )
-    write_condition(condition, Path(snakemake.output.table))
+    write_condition(replace(condition, origin=origin, warnings=warnings), Path(snakemake.output.table))

@@ -1,23 +1,21 @@
-"""Score one model, its controls and the floor with one metric."""
+"""Score one model, its untrained generator and its low resolution with one metric."""
 
-from pathlib import Path
-
-from mrisynth.embeddings import load_embeddings
 from mrisynth.files import read_table, write_table
 from mrisynth.joblog import logged
-from mrisynth.metrics.study_scores import score_in_all_features
+from mrisynth.metrics.study_scores import score_model
+from mrisynth.score_files import read_embeddings, save_replicates
 
 with logged(snakemake.log[0]):
-    evaluation = snakemake.params.evaluation
-    scans = read_table(snakemake.input.scans)
-    table = score_in_all_features(
-        snakemake.params.metric,
-        [(Path(path).stem, load_embeddings(path)) for path in snakemake.input.embeddings],
+    settings = snakemake.params.evaluation
+    scored = score_model(
+        snakemake.wildcards.metric,
+        read_embeddings(snakemake.input.embeddings),
         model=snakemake.wildcards.model,
-        splits=dict(zip(scans["scan"], scans["split"], strict=True)),
-        view=snakemake.params.model["size"],
+        scans=read_table(snakemake.input.scans),
         seed=snakemake.params.seed,
-        draws=evaluation["floor_draws"],
-        k=evaluation["neighbours"],
+        draws=settings["floor_draws"],
+        replicates=settings["resamplings"],
+        k=settings["neighbours"],
     )
-    write_table(table, snakemake.output[0])
+    write_table(scored.table, snakemake.output.table)
+    save_replicates(scored.replicates, snakemake.output.replicates)

@@ -1,5 +1,7 @@
 """Score the model of one training chunk on the validation split."""
 
+from pathlib import Path
+
 from mrisynth.embedding import load_network
 from mrisynth.embedding.volumes import feature_spec
 from mrisynth.embeddings import load_embeddings
@@ -19,7 +21,7 @@ with logged(snakemake.log[0]):
         real=load_embeddings(snakemake.input.real),
         splits=dict(zip(scans["scan"], scans["split"], strict=True)),
         samples=params.samples,
-        batch_size=params.spec["batch_size"],
         seed=params.seed,
+        cache=Path(params.cache),
     )
     write_table(table, snakemake.output[0])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mrisynth.joblog import logged
+from mrisynth.reporting.cluster_section import ClusterFiles
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
 
 with logged(snakemake.log[0]):
@@ -11,9 +12,12 @@ with logged(snakemake.log[0]):
     for paths, by_model in ((found.curves, curves), (found.watches, watches)):
         for path in map(Path, paths):
             by_model[path.parent.name].append(path)
-    clustered = [Path(path).stem for path in found.clusters]
-    features = snakemake.params.clustered_features
-    files = {name: Path(found[name]) for name in ("metrics", "quality", "scans", "balance", "replicates")}
+    rounds = zip(map(Path, found.maps), map(Path, found.overlaps), map(Path, found.facts), strict=True)
+    clusters = {
+        picture.stem: ClusterFiles(picture=picture, overlap=overlap, facts=facts) for picture, overlap, facts in rounds
+    }
+    tables = ("metrics", "comparison", "verdicts", "quality", "scans", "balance", "replicates")
+    files = {name: Path(found[name]) for name in tables}
     write_study_report(
         Path(snakemake.output.page),
         figures=Path(snakemake.output.figures),
@@ -27,11 +31,8 @@ with logged(snakemake.log[0]):
             curves=curves,
             watches=watches,
             validation=dict(zip(models, map(Path, found.validation), strict=True)),
-            clusters=dict(zip(clustered, map(Path, found.clusters), strict=True)),
-            projections=dict(zip(clustered, map(Path, found.projections), strict=True)),
+            clusters=clusters,
         ),
         models=models,
-        clustered_features=features["name"],
-        clustered_features_trained=features["network"] != "random",
         replicates=snakemake.params.replicates,
     )

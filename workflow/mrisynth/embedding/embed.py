@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import torch
 
@@ -10,27 +12,37 @@ from mrisynth.errors import MrisynthError
 from mrisynth.progress import Progress
 
 
-def embed(images: np.ndarray, network: FeatureNetwork, *, batch_size: int, what: str) -> np.ndarray:
+def embed(images: np.ndarray | Sequence[np.ndarray], network: FeatureNetwork, *, what: str) -> np.ndarray:
     """Return float32 features [n, width] of n packed volumes.
 
+    Volumes are given to the network one at a time: the features of a volume are the same to the last bit whatever
+    stands before, after or beside it, on the same kind of device with the same number of threads.
+
     Args:
-        images: uint8 [n, x, y, z], 0 the background, 255 the top of the range; may be memory-mapped.
+        images: uint8 [n, x, y, z] or n volumes, 0 the background, 255 the top of the range; may be memory-mapped.
         network: the feature network.
-        batch_size: volumes at once; changes speed and memory, features only in the last digits.
         what: words for the progress line.
 
     Raises:
-        MrisynthError: the array is not packed volumes, or a feature is not finite.
+        MrisynthError: a volume is not a packed one, or a feature is not finite.
     """
-    if images.ndim != 4 or images.dtype != np.uint8:
-        raise MrisynthError(f"{what}: expected uint8 volumes [n, x, y, z], found {images.dtype} {images.shape}.")
     features = np.empty((len(images), network.width), dtype=np.float32)
-    progress = Progress(what, len(images))
-    for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(np.array(images[start : start + batch_size]))[:, None]
-        features[start : start + len(batch)] = network(batch).numpy()
-        progress.advance(len(batch))
-    if not np.isfinite(features).all():
-        bad = int((~np.isfinite(features).all(axis=1)).sum())
-        raise MrisynthError(f"{what}: the features of {bad} volumes are not finite; check the weights of the network.")
+    volumes = (images[row] for row in range(len(images)))
+    for row, found in enumerate(embedded(volumes, network, what=what, count=len(images))):
+        features[row] = found
     return features
+
+
+def embedded(images: Iterable[np.ndarray], network: FeatureNetwork, *, what: str, count: int) -> Iterator[np.ndarray]:
+    """Yield the features of one of ``count`` volumes after the other, float32 [width]; see :func:`embed`."""
+    progress = Progress(what, count)
+    for row, image in enumerate(images):
+        if image.ndim != 3 or image.dtype != np.uint8:
+            raise MrisynthError(f"{what}: expected uint8 volumes [x, y, z], found {image.dtype} {image.shape}.")
+        features = network(torch.from_numpy(np.array(image))[None, None]).numpy()[0]
+        if not np.isfinite(features).all():
+            raise MrisynthError(
+                f"{what}: the features of volume {row} are not finite; check the weights of {network.name}."
+            )
+        yield features
+        progress.advance()

@@ -1,188 +1,262 @@
-"""The score table of one model: every value beside its real-versus-real floor at equal numbers."""
+"""The scores of sets of samples in one feature space: each with its interval, beside what real scans reach."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
-from mrisynth.metrics.frechet import frechet_distance
-from mrisynth.metrics.manifold import precision_recall
+from mrisynth.metrics.comparison import Comparison, Metric, metric
+from mrisynth.metrics.features import standardised
+from mrisynth.metrics.intervals import Interval, interval
+from mrisynth.metrics.table import Score, score_table
 from mrisynth.seeds import numpy_generator
-
-CONTROLS = ("untrained", "noise")
-"""Sources beside the model in every table: its own untrained generator, and uniform noise."""
 
 REFERENCES = ("test", "train")
 
 UNTRAINED_SENTENCE = "Features of an untrained random network: compare only within this study."
 
-PRECISION_RECALL_SCANS = 1000
-"""Below this many scans a set, precision and recall move by several hundredths from draw to draw."""
+NEIGHBOUR_SCANS = 1000
+"""Below this many scans a set, shares of nearest-neighbour balls move by several hundredths from draw to draw."""
+
+_NEIGHBOUR_METRICS = ("precision_recall", "density_coverage")
 
 
 @dataclass(frozen=True)
-class _Metric:
-    columns: tuple[str, ...]
-    smallest: int
-    compute: Callable[[np.ndarray, np.ndarray], tuple[float, ...]]
+class Reals:
+    """The real scans of a study in one feature space.
+
+    Attributes:
+        embeddings: of all embedded real scans.
+        splits: scan -> ``train``, ``validation`` or ``test``; scans without features (excluded ones) are passed over.
+        participants: scan -> participant; intervals resample participants.
+    """
+
+    embeddings: Embeddings
+    splits: Mapping[str, str]
+    participants: Mapping[str, str]
+
+    def scans_of(self, split: str) -> list[str]:
+        """Return the embedded scans of a split; errors as :func:`scans_of`, and for a scan without a participant."""
+        scans = scans_of(split, self.embeddings, self.splits)
+        unknown = [scan for scan in scans if scan not in self.participants]
+        if unknown:
+            raise MrisynthError(f"{len(unknown)} embedded real scans have no participant (first: {unknown[0]}).")
+        return scans
 
 
-def score_model(
-    metric: str,
-    *,
-    real: Embeddings,
-    splits: Mapping[str, str],
-    sources: Mapping[str, Embeddings],
-    view: int,
-    seed: int,
-    draws: int = 20,
-    k: int = 3,
-) -> pd.DataFrame:
-    """Return one row per source and reference: the value, and the same metric of real scans against real scans.
+@dataclass(frozen=True)
+class Source:
+    """A set that is scored: samples of a model, of its untrained generator, or a control.
 
-    Both sets always hold the same number n of scans, and n is the same for all sources of the table.
+    Attributes:
+        name: the model, or the control's own name.
+        kind: what it is; the ``source`` of its scores.
+        embeddings: its features.
+    """
+
+    name: str
+    kind: Literal["model", "untrained", "control"]
+    embeddings: Embeddings
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores, and the resampled values behind their intervals.
+
+    Attributes:
+        table: in the form of :func:`mrisynth.metrics.table.score_table`.
+        replicates: (source's name and kind, features, view, reference, value's name) -> its resampled values [r].
+    """
+
+    table: pd.DataFrame
+    replicates: dict[tuple[str, str, str, str, str, str], np.ndarray] = field(default_factory=dict)
+
+
+def score_sources(
+    name: str, *, real: Reals, sources: Sequence[Source], view: str, seed: int, draws: int = 20,
+    replicates: int = 200, k: int = 3,
+) -> Scored:  # fmt: skip
+    """Return a row per source, reference and value of one metric, in one feature space.
+
+    Both sets of a comparison hold the same number n of scans, and n is the same for all sources given here.
 
     * reference ``test``: n test scans against n samples; the floor is n test scans against n training scans.
     * reference ``train``: half the training scans against n samples; the floor is one half against the other. (The
       halves are drawn by scan: a participant with two scans may stand in both, which lowers the floor.)
 
     What must be chosen is chosen anew in each of ``draws`` seeded draws, the same for every model, and values and
-    floors are means over the draws; ``*_floor_low`` and ``*_floor_high`` are the 5th and 95th percentile of the
-    floor. Scans of the validation split are used by neither.
+    floors are means over the draws. Intervals are those of such means (:func:`mrisynth.metrics.intervals.interval`).
+    Scans of the validation split are used by neither. The kernel distance is that of features in standard deviations of
+    the training scans: its cubic kernel would otherwise see the few features with the largest numbers alone.
 
     Args:
-        metric: ``fid`` or ``precision_recall``.
-        real: features of all real scans.
-        splits: scan -> ``train``, ``validation`` or ``test``; scans without features (excluded ones) are passed over.
-        sources: the model's name, ``untrained`` and ``noise`` -> features of their samples.
-        view: size of the volumes that were embedded.
+        name: ``fid``, ``kid``, ``precision_recall`` or ``density_coverage``.
+        real: the real scans.
+        sources: what is scored.
+        view: size of the volumes that were embedded, with `` low`` after it for low resolution.
         seed: the study's seed.
-        draws: random draws behind each floor.
-        k: neighbours of precision and recall.
-
-    Returns:
-        Columns model, features, weights_sha256, view, n_real, n_synthetic, reference, the values and their floors,
-        seed, then features_trained, the range of the floors, draws and warning. Too few scans give missing values
-        and a warning that says so.
+        draws: random draws behind each value and floor.
+        replicates: resamplings behind each interval.
+        k: neighbours of precision, recall, density and coverage.
 
     Raises:
-        MrisynthError: the metric is unknown, the sources were embedded by another network than the real scans, or
+        MrisynthError: the metric is unknown, a source was embedded by another network than the real scans, or
             a real scan has no split.
     """
-    chosen = _metric(metric, k=k)
-    _check_same_features(real, sources)
-    groups = {name: real.rows(scans_of(name, real, splits)) for name in REFERENCES}
-    rows = []
+    chosen = metric(name, k=k)
+    _check_same_features(real.embeddings, sources)
+    scans = {split: real.scans_of(split) for split in REFERENCES}
+    groups = {split: real.embeddings.rows(ids) for split, ids in scans.items()}
+    scale = groups["train"] if name == "kid" and len(groups["train"]) else None
+    groups = {split: _scaled(features, scale) for split, features in groups.items()}
+    rows: list[Score] = []
+    resampled = {}
     for reference in REFERENCES:
         n = _equal_number(reference, groups, sources)
         enough = n >= chosen.smallest
-        floors = _floors(chosen, reference, groups, n=n, draws=draws, seed=seed) if enough else None
-        for name, source in sources.items():
-            values = _values(chosen, reference, groups, source, n=n, draws=draws, seed=seed) if enough else None
-            warning = _warning(metric, n=n, real=real, groups=groups, smallest=chosen.smallest)
-            rows.append(
-                {"model": name, "features": real.meta["features"], "weights_sha256": real.meta["weights_sha256"]}
-                | {"view": view, "n_real": n, "n_synthetic": n, "reference": reference}
-                | _columns(chosen, values, floors)
-                | {"seed": seed, "features_trained": real.meta["trained"]}
-                | _ranges(chosen, floors)
-                | {"draws": draws, "warning": warning}
-                | ({"k": k} if metric == "precision_recall" else {})
-            )
-    return pd.DataFrame(rows)
-
-
-def _metric(metric: str, *, k: int) -> _Metric:
-    if metric == "fid":
-        return _Metric(("fid",), 2, lambda real, other: (frechet_distance(real, other),))
-    if metric == "precision_recall":
-        return _Metric(("precision", "recall"), k + 1, lambda real, other: precision_recall(real, other, k=k))
-    raise MrisynthError(f"The metric {metric!r} is unknown, expected fid or precision_recall.")
-
-
-def _check_same_features(real: Embeddings, sources: Mapping[str, Embeddings]) -> None:
-    for name, source in sources.items():
-        for key in ("features", "weights_sha256", "view"):
-            if source.meta.get(key) != real.meta.get(key):
-                raise MrisynthError(
-                    f"The embeddings of {name} have {key} {source.meta.get(key)!r} and those of the real scans "
-                    f"{real.meta.get(key)!r}: they cannot be compared; embed both with the same network and view."
-                )
+        warning = _warning(name, n=n, real=real.embeddings, groups=groups, smallest=chosen.smallest)
+        task = _Task(chosen, reference, groups, [real.participants[scan] for scan in scans[reference]], n, draws, seed)
+        floors = task.floors() if enough else None
+        for source in sources:
+            values = found = None
+            if enough:
+                comparison = chosen.between(groups[reference], _scaled(source.embeddings.features, scale))
+                values = task.values(comparison, len(source.embeddings.features))
+                found = task.interval(comparison, len(source.embeddings.features), replicates=replicates)
+            meta = real.embeddings.meta
+            for column, value in enumerate(chosen.values):
+                rows.append(
+                    Score(
+                        metric=value.name, model=source.name, source=source.kind, features=meta["features"],
+                        features_sha256=meta["weights_sha256"], features_trained=meta["trained"], view=view,
+                        reference=reference, better=value.better, n=n, seed=seed,
+                        warning=_without_interval(warning, found, column),
+                        **_numbers(column, values, found, floors),
+                        **_ends(column, value.lowest, value.highest, values, found),
+                    )
+                )  # fmt: skip
+                if found is not None:
+                    key = (source.name, source.kind, meta["features"], view, reference, value.name)
+                    resampled[key] = found.replicates[:, column]
+    return Scored(score_table(rows), resampled)
 
 
 def scans_of(split: str, real: Embeddings, splits: Mapping[str, str]) -> list[str]:
-    """Return the embedded scans of a split; errors as :func:`score_model` for one without a split."""
+    """Return the embedded scans of a split.
+
+    Raises:
+        MrisynthError: an embedded scan has no split.
+    """
     unknown = [scan for scan in real.ids if scan not in splits]
     if unknown:
         raise MrisynthError(f"{len(unknown)} embedded real scans have no split (first: {unknown[0]}).")
     return [scan for scan in real.ids if splits[scan] == split]
 
 
-def _equal_number(reference: str, groups: Mapping[str, np.ndarray], sources: Mapping[str, Embeddings]) -> int:
-    samples = min((len(source.features) for source in sources.values()), default=0)
+@dataclass(frozen=True)
+class _Task:
+    """One metric against one reference: which scans and samples stand against one another in each draw."""
+
+    metric: Metric
+    reference: str
+    groups: Mapping[str, np.ndarray]
+    participants: list[str]
+    n: int
+    draws: int
+    seed: int
+
+    def floors(self) -> np.ndarray:
+        """Return the metric of real against real scans, [draws, values]."""
+        other = "train"
+        comparison = self.metric.between(self.groups[self.reference], self.groups[other])
+        return np.array([comparison(*self._real_rows(draw)) for draw in range(self.draws)])
+
+    def values(self, comparison: Comparison, samples: int) -> np.ndarray:
+        """Return the metric of real scans against samples, [draws, values]."""
+        everything_used = self.reference == "test" and len(self.groups["test"]) == self.n == samples
+        found = []
+        for draw in range(1 if everything_used else self.draws):
+            order = numpy_generator(self.seed, "score samples", self.reference, draw).permutation(samples)
+            found.append(comparison(self._real_rows(draw)[0], order[: self.n]))
+        return np.array(found)
+
+    def interval(self, comparison: Comparison, samples: int, *, replicates: int) -> Interval:
+        """Return the interval of one comparison of n scans with n samples."""
+        return interval(
+            comparison, real_groups=self.participants, synthetic_count=samples, metric_values=self.metric.values,
+            seed=self.seed, entity=f"score {self.reference}", replicates=replicates, n=self.n,
+        )  # fmt: skip
+
+    def _real_rows(self, draw: int) -> list[np.ndarray]:
+        """Return n rows of the reference set and n of the real set of the floor; disjoint scans."""
+        generator = numpy_generator(self.seed, "score", self.reference, draw)
+        if self.reference == "test":
+            return [generator.permutation(len(self.groups[name]))[: self.n] for name in ("test", "train")]
+        order = generator.permutation(len(self.groups["train"]))
+        return [order[: self.n], order[self.n : 2 * self.n]]
+
+
+def _scaled(features: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
+    return features if scale is None else standardised(features, scale)
+
+
+def _check_same_features(real: Embeddings, sources: Sequence[Source]) -> None:
+    for source in sources:
+        for key in ("features", "weights_sha256", "view"):
+            found, expected = source.embeddings.meta.get(key), real.meta.get(key)
+            if found != expected:
+                raise MrisynthError(
+                    f"The embeddings of {source.name} have {key} {found!r} and those of the real scans {expected!r}: "
+                    "they cannot be compared; embed both with the same network and view."
+                )
+
+
+def _equal_number(reference: str, groups: Mapping[str, np.ndarray], sources: Sequence[Source]) -> int:
+    samples = min((len(source.embeddings.features) for source in sources), default=0)
     if reference == "test":
         return min(len(groups["test"]), len(groups["train"]), samples)
     return min(len(groups["train"]) // 2, samples)
 
 
-def _real_draw(reference: str, groups: Mapping[str, np.ndarray], *, n: int, seed: int, draw: int) -> list[np.ndarray]:
-    """Return the reference set and the real set of the floor, n rows each and disjoint, for one draw."""
-    generator = numpy_generator(seed, "score", reference, draw)
-    if reference == "test":
-        return [groups[name][generator.permutation(len(groups[name]))[:n]] for name in ("test", "train")]
-    order = generator.permutation(len(groups["train"]))
-    return [groups["train"][order[:n]], groups["train"][order[n : 2 * n]]]
-
-
-def _floors(
-    metric: _Metric, reference: str, groups: Mapping[str, np.ndarray], *, n: int, draws: int, seed: int
-) -> np.ndarray:
-    pairs = (_real_draw(reference, groups, n=n, seed=seed, draw=draw) for draw in range(draws))
-    return np.array([metric.compute(one, other) for one, other in pairs])
-
-
-def _values(
-    metric: _Metric,
-    reference: str,
-    groups: Mapping[str, np.ndarray],
-    source: Embeddings,
-    *,
-    n: int,
-    draws: int,
-    seed: int,
-) -> np.ndarray:
-    everything_used = reference == "test" and len(groups["test"]) == n == len(source.features)
-    values = []
-    for draw in range(1 if everything_used else draws):
-        reference_rows, _ = _real_draw(reference, groups, n=n, seed=seed, draw=draw)
-        order = numpy_generator(seed, "score samples", reference, draw).permutation(len(source.features))
-        values.append(metric.compute(reference_rows, source.features[order[:n]]))
-    return np.array(values)
-
-
-def _columns(metric: _Metric, values: np.ndarray | None, floors: np.ndarray | None) -> dict[str, float]:
-    means = {} if values is None else dict(zip(metric.columns, values.mean(axis=0), strict=True))
-    floor_means = {} if floors is None else dict(zip(metric.columns, floors.mean(axis=0), strict=True))
-    return {name: float(means.get(name, np.nan)) for name in metric.columns} | {
-        f"{name}_floor": float(floor_means.get(name, np.nan)) for name in metric.columns
+def _numbers(
+    column: int, values: np.ndarray | None, found: Interval | None, floors: np.ndarray | None
+) -> dict[str, float]:
+    if values is None or found is None or floors is None:
+        return {"value": float("nan")}
+    floor = floors[:, column]
+    low, high = np.percentile(floor, (5, 95))
+    return {"value": float(values[:, column].mean()), "floor": float(floor.mean())} | {
+        "floor_low": float(low),
+        "floor_high": float(high),
     }
 
 
-def _ranges(metric: _Metric, floors: np.ndarray | None) -> dict[str, float]:
-    ends = {}
-    for column, name in enumerate(metric.columns):
-        for end, percentile in (("low", 5), ("high", 95)):
-            key = f"{name}_floor_{end}"
-            ends[key] = float("nan") if floors is None else float(np.percentile(floors[:, column], percentile))
-    return ends
+def _ends(
+    column: int, lowest: float | None, highest: float | None, values: np.ndarray | None, found: Interval | None
+) -> dict[str, float]:
+    """Return the ends of the interval around the mean over the draws, inside the bounds of the value."""
+    if values is None or found is None:
+        return {}
+    shift = float(values[:, column].mean()) - float(found.value[column])
+    ends = [float(end[column]) + shift for end in (found.low, found.high)]
+    low, high = np.clip(ends, -np.inf if lowest is None else lowest, np.inf if highest is None else highest)
+    return {"low": float(low), "high": float(high)}
 
 
-def _warning(metric: str, *, n: int, real: Embeddings, groups: Mapping[str, np.ndarray], smallest: int) -> str:
+def _without_interval(warning: str, found: Interval | None, column: int) -> str:
+    """Return the warning with what is to be said where there is a value and no interval."""
+    if found is None or not np.isnan(found.low[column]):
+        return warning
+    return f"No interval: half of the scans are too few for this score. {warning}".strip()
+
+
+def _warning(name: str, *, n: int, real: Embeddings, groups: Mapping[str, np.ndarray], smallest: int) -> str:
     sentences = []
     width = real.features.shape[1]
     if n < smallest:
@@ -190,10 +264,10 @@ def _warning(metric: str, *, n: int, real: Embeddings, groups: Mapping[str, np.n
             f"Not computed: {n} scans a set (test {len(groups['test'])}, train {len(groups['train'])}), "
             f"{smallest} or more are needed."
         )
-    elif metric == "fid" and n <= width:  # the fitted covariance is rank-deficient
+    elif name == "fid" and n <= width:  # the fitted covariance is rank-deficient
         sentences.append(f"Only {n} scans a set, more than {width} (one per feature) are recommended for FID.")
-    elif metric == "precision_recall" and n < PRECISION_RECALL_SCANS:
-        sentences.append(f"Only {n} scans a set, {PRECISION_RECALL_SCANS} or more are recommended.")
+    elif name in _NEIGHBOUR_METRICS and n < NEIGHBOUR_SCANS:
+        sentences.append(f"Only {n} scans a set, {NEIGHBOUR_SCANS} or more are recommended.")
     if not real.meta["trained"]:
         sentences.append(UNTRAINED_SENTENCE)
     return " ".join(sentences)

@@ -1,41 +1,92 @@
-"""Scores of one model in every feature space of the study."""
+"""Scores of one model, or of the controls of one size, in every feature space of the study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
 from mrisynth.embeddings import Embeddings
-from mrisynth.metrics.scoring import score_model
+from mrisynth.errors import MrisynthError
+from mrisynth.metrics.scoring import Reals, Scored, Source, score_sources
+
+LOW = ".low"
+"""Ending of the sources in low resolution; their view has ` low` after the size."""
 
 
-def score_in_all_features(
-    metric: str,
-    embeddings: Sequence[tuple[str, Embeddings]],
-    *,
-    model: str,
-    splits: Mapping[str, str],
-    view: int,
-    seed: int,
-    draws: int,
-    k: int,
-) -> pd.DataFrame:
-    """Return the rows of :func:`mrisynth.metrics.scoring.score_model` for each feature space, in their order.
+def score_model(
+    name: str, found: Mapping[tuple[str, str], Embeddings], *, model: str, scans: pd.DataFrame, seed: int,
+    draws: int, replicates: int, k: int,
+) -> Scored:  # fmt: skip
+    """Return the scores of a model, of its untrained generator and of its low resolution in each feature space.
 
     Args:
-        embeddings: (source, embeddings) pairs; the source is ``real``, the model's name, ``{model}.untrained`` or
-            ``{model}.noise``.
+        name: the metric.
+        found: (features, source) -> embeddings; the sources are ``real``, the model's name, ``{model}.untrained``,
+            and where they are scored ``real.low`` and ``{model}.low``.
+        scans: the scans table, with ``scan``, ``participant_id`` and ``split``.
+        seed, draws, replicates, k: as in :func:`mrisynth.metrics.scoring.score_sources`.
     """
-    spaces = list(dict.fromkeys(found.meta["features"] for _, found in embeddings))
-    tables = []
-    for space in spaces:
-        sources = {source: found for source, found in embeddings if found.meta["features"] == space}
-        real = sources.pop("real")
-        named = {source.removeprefix(f"{model}."): found for source, found in sources.items()}
-        tables.append(
-            score_model(
-                metric, real=real, splits=splits, sources=named, view=view, seed=seed, draws=draws, k=k,
+    parts = []
+    for space in _spaces(found):
+        for ending in ("", LOW):
+            if (space, f"real{ending}") not in found:
+                continue
+            sources = [Source(model, "model", found[space, f"{model}{ending}"])]
+            if not ending:
+                sources.append(Source(model, "untrained", found[space, f"{model}.untrained"]))
+            real = found[space, f"real{ending}"]
+            view = f"{real.meta['view']}{' low' if ending else ''}"
+            parts.append(
+                score_sources(
+                    name, real=_reals(real, scans), sources=sources, view=view, seed=seed, draws=draws,
+                    replicates=replicates, k=k,
+                )
+            )  # fmt: skip
+    return _together(parts)
+
+
+def score_controls(
+    name: str, found: Mapping[tuple[str, str], Embeddings], *, scans: pd.DataFrame, seed: int,
+    draws: int, replicates: int, k: int,
+) -> Scored:  # fmt: skip
+    """Return the scores of controls in each feature space; arguments as :func:`score_model`.
+
+    Args:
+        found: (features, source) -> embeddings; the sources are ``real`` and ``control.{name}``.
+    """
+    parts = []
+    for space in _spaces(found):
+        sources = [
+            Source(source.removeprefix("control."), "control", embeddings)
+            for (features, source), embeddings in found.items()
+            if features == space and source != "real"
+        ]
+        real = found[space, "real"]
+        parts.append(
+            score_sources(
+                name, real=_reals(real, scans), sources=sources, view=str(real.meta["view"]), seed=seed, draws=draws,
+                replicates=replicates, k=k,
             )
         )  # fmt: skip
-    return pd.concat(tables, ignore_index=True)
+    return _together(parts)
+
+
+def _spaces(found: Mapping[tuple[str, str], Embeddings]) -> list[str]:
+    spaces = list(dict.fromkeys(features for features, _ in found))
+    if not spaces:
+        raise MrisynthError("There are no embeddings to score; name feature networks under evaluation.features.")
+    return spaces
+
+
+def _reals(real: Embeddings, scans: pd.DataFrame) -> Reals:
+    return Reals(
+        real,
+        splits=dict(zip(scans["scan"], scans["split"], strict=True)),
+        participants=dict(zip(scans["scan"], scans["participant_id"], strict=True)),
+    )
+
+
+def _together(parts: list[Scored]) -> Scored:
+    replicates = {key: values for part in parts for key, values in part.replicates.items()}
+    return Scored(pd.concat([part.table for part in parts], ignore_index=True), replicates)

@@ -4,48 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
-from mrisynth.metrics.scoring import CONTROLS
-
-METRICS = {"fid": "lower", "precision": "higher", "recall": "higher"}
-"""The metrics a table may hold, and which values are better."""
-
-_ORIGIN = ["metric", "model", "source", "features", "features_trained", "view", "reference"]
-COLUMNS = [*_ORIGIN, "value", "floor", "floor_low", "floor_high", "better", "n", "warning"]
+from mrisynth.errors import MrisynthError
+from mrisynth.metrics.table import COLUMNS
 
 
 def collect(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of :func:`mrisynth.metrics.scoring.score_model`, one row per metric, source and reference.
+    """Return tables of :func:`mrisynth.metrics.table.score_table` as one, each score once, in their order.
 
-    ``source`` is ``model``, ``untrained`` or ``noise``; the ``model`` of an untrained row is the model whose generator
-    it is. Noise is the same for all models: it stands once, with ``noise`` as its model. Models come in the order of
-    the tables.
+    Raises:
+        MrisynthError: a table has other columns.
     """
-    rows = [row for table in tables for row in _long_rows(table)]
-    return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
-
-
-def _long_rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    model = next((name for name in table["model"] if name not in CONTROLS), "n/a")
-    rows = []
-    for metric in [name for name in METRICS if name in table.columns]:
-        for record in table.to_dict("records"):
-            source = record["model"] if record["model"] in CONTROLS else "model"
-            rows.append(
-                {
-                    "metric": metric,
-                    "model": "noise" if source == "noise" else model,
-                    "source": source,
-                    "value": record[metric],
-                    "floor": record[f"{metric}_floor"],
-                    "floor_low": record.get(f"{metric}_floor_low", np.nan),
-                    "floor_high": record.get(f"{metric}_floor_high", np.nan),
-                    "better": METRICS[metric],
-                    "n": record["n_real"],
-                    "warning": "" if pd.isna(record.get("warning")) else record["warning"],
-                }
-                | {key: record[key] for key in ("features", "features_trained", "view", "reference")}
+    found = list(tables)
+    for table in found:
+        if list(table.columns) != COLUMNS:
+            raise MrisynthError(
+                f"A table of scores has the columns {', '.join(table.columns)}, expected {', '.join(COLUMNS)}; "
+                "it is of another version: delete it and run again."
             )
-    return rows
+    full = [table for table in found if len(table)]
+    if not full:
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.concat(full, ignore_index=True).drop_duplicates(ignore_index=True)

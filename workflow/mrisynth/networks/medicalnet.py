@@ -1,18 +1,8 @@
-"""The dilated 3D ResNet-50 of MedicalNet as a feature network, and the loading of its published weights."""
+"""The dilated 3D ResNet-50 of MedicalNet as a feature network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-import torch
 from torch import Tensor, nn
-
-from mrisynth.errors import MrisynthError
-from mrisynth.files import sha256_of
-
-MEDICALNET_SHA256 = "ff48a62219073fb977fd3f4ddfb8dc1367f0ec156c8d6f6c37e205bd683a246e"
-"""SHA-256 of ``resnet_50_23dataset.pth``, the weights trained on 23 segmentation data sets."""
 
 MEDICALNET_WIDTH = 2048
 
@@ -24,7 +14,7 @@ class MedicalNet(nn.Module):
 
     Takes float32 [n, 1, x, y, z] in [0, 1] with edges of 8 voxels or more, returns float32 [n, 2048]. The map before
     the average has an eighth of the input's edge. Chen, Ma and Zheng 2019, "Med3D" (arXiv 1904.00625), shortcut
-    type B, without its segmentation head.
+    type B, without its segmentation head. Names of the weights are those of ``resnet_50_23dataset.pth``.
     """
 
     def __init__(self) -> None:
@@ -48,70 +38,6 @@ class MedicalNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the maps averaged over space, [n, 2048]."""
         return self.maps(images).mean(dim=(2, 3, 4))
-
-
-def load_medicalnet(weights: Path, *, sha256: str = MEDICALNET_SHA256) -> MedicalNet:
-    """Return the network with the weights of a published ``.pth`` file, ready for inference.
-
-    The file is opened only after its SHA-256 was found right, and without unpickling code (``weights_only``). Names
-    may carry the ``module.`` prefix of the published files; the weights of a segmentation head (``conv_seg``) are
-    left out; everything else must match name by name and shape by shape.
-
-    Raises:
-        MrisynthError: the file is missing, has another checksum, or does not hold this network.
-    """
-    if not weights.is_file():
-        raise MrisynthError(
-            f"The MedicalNet weights are not at {weights}: put resnet_50_23dataset.pth (sha256 {sha256}) there, fetch "
-            f"it with `snakemake {weights}` where there is a network, or set the features' `network` to `random`, "
-            "which is untrained and for trying things out."
-        )
-    found = sha256_of(weights)
-    if found != sha256:
-        raise MrisynthError(
-            f"{weights} is not the expected file: its sha256 is {found}, expected {sha256}; delete it and fetch it "
-            "again, or state its own sha256 under `sha256` of these features if you mean to use other weights."
-        )
-    network = MedicalNet()
-    _check_and_load(network, _read_state(weights), weights)
-    return network.eval().requires_grad_(requires_grad=False)
-
-
-def _read_state(weights: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(weights, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not a plain state
-        raise MrisynthError(
-            f"{weights} cannot be read as a plain state of weights ({type(error).__name__}): expected the .pth file "
-            "published by MedicalNet; fetch it again."
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping):
-        raise MrisynthError(f"{weights} holds {type(content).__name__}, expected a mapping with the key `state_dict`.")
-    names = {name.removeprefix("module."): value for name, value in state.items()}
-    return {name: value for name, value in names.items() if not name.startswith("conv_seg.")}
-
-
-def _check_and_load(network: MedicalNet, state: dict[str, Tensor], weights: Path) -> None:
-    expected = {name: value for name, value in network.state_dict().items() if not _is_counter(name)}
-    missing = sorted(expected.keys() - state.keys())
-    unknown = sorted(name for name in state.keys() - expected.keys() if not _is_counter(name))
-    wrong = sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape)
-    if missing or unknown or wrong:
-        raise MrisynthError(
-            f"{weights} does not hold MedicalNet's ResNet-50: {len(missing)} weights missing{_first(missing)}, "
-            f"{len(unknown)} unknown{_first(unknown)}, {len(wrong)} of another shape{_first(wrong)}; "
-            "expected resnet_50_23dataset.pth or resnet_50.pth."
-        )
-    network.load_state_dict({name: state[name] for name in expected}, strict=False)
-
-
-def _is_counter(name: str) -> bool:
-    return name.endswith(".num_batches_tracked")  # bookkeeping of later torch versions, unused for inference
-
-
-def _first(names: list[str]) -> str:
-    return f" (first: {names[0]})" if names else ""
 
 
 def _stage(channels: int, width: int, *, blocks: int, stride: int, dilation: int) -> nn.Sequential:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mrisynth.files import read_table
+from mrisynth.reporting.results import read_results
 from mrisynth.reporting.terminal import score_text
 
 
@@ -14,11 +14,23 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m mrisynth.reporting FOLDER\n")
         return 2
-    metrics, page = Path(arguments[0], "metrics.tsv"), Path(arguments[0], "report", "index.html")
-    if not metrics.exists():
-        sys.stderr.write(f"{metrics} is not there; run the study first.\n")
+    folder = Path(arguments[0])
+    files = {
+        "metrics": folder / "metrics.tsv",
+        "comparison": folder / "comparison.tsv",
+        "verdicts": folder / "controls" / "verdicts.tsv",
+        "replicates": folder / "replicates.tsv",
+    }
+    missing = [str(path) for path in files.values() if not path.exists()]
+    if missing:
+        sys.stderr.write(f"{missing[0]} is not there; run the study first.\n")
         return 1
-    sys.stdout.write(f"\n{score_text(read_table(metrics))}\n\nOpen {page} for brains, samples, curves and clusters.\n")
+    results = read_results(**files)
+    text = score_text(results.scores, pairs=results.pairs, untrusted=results.untrusted)
+    pages = f"Open {folder / 'report' / 'index.html'} for brains, samples, curves and clusters,\n"
+    sys.stdout.write(
+        f"\n{text}\n\n{pages}{folder / 'report' / 'comparison.html'} for all scores with their intervals.\n"
+    )
     return 0
 
 

@@ -1,144 +1,241 @@
-"""The score board: the long table of scores arranged for people, once for the page and for the terminal."""
+"""The score board: the long table of scores arranged for people, once for pages, paper and terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-SOURCE_ORDER = {"model": 0, "untrained": 1, "noise": 2}
+from mrisynth.metrics.pairs import UNDECIDED, best_models
+from mrisynth.reporting.catalogue import in_order, metric_title, number, span
 
-_METRIC_WORDS = {"fid": "FID", "precision": "precision", "recall": "recall"}
-_ARROWS = {"lower": "↓", "higher": "↑"}
-_REFERENCE_WORDS = {"test": "test scans", "train": "training scans"}
-_LARGE = 1000
-_BETTER = {"fid": "lower", "precision": "higher", "recall": "higher"}
+SOURCE_ORDER = {"model": 0, "untrained": 1, "control": 2}
+REFERENCES = {"test": "test scans", "train": "training scans"}
+
+_SPACE = ["features", "features_trained", "view", "reference"]
+_NUMBERS = ("value", "low", "high", "floor", "floor_low", "floor_high")
+_NOTHING = float("nan")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One value; ``best`` among the models of its column, ``at_floor`` when real scans score no better."""
+    """One value.
+
+    Attributes:
+        text, interval: the value and its 95 % interval as words; the floor's range in the row of the floor.
+        value, low, high, floor, floor_low, floor_high: as numbers.
+        best: whether paired intervals show this model ahead of every other.
+        at_floor: whether real scans score no better among themselves.
+        seeds: mean and standard deviation over replicates, as words.
+    """
 
     text: str
-    floor: str = ""
+    interval: str = ""
+    value: float = _NOTHING
+    low: float = _NOTHING
+    high: float = _NOTHING
+    floor: float = _NOTHING
+    floor_low: float = _NOTHING
+    floor_high: float = _NOTHING
     best: bool = False
     at_floor: bool = False
+    seeds: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a board; controls are drawn apart from the models."""
+    """One line of a board; what is no model is drawn apart from the models."""
 
     label: str
+    model: str
     cells: tuple[Cell, ...]
     control: bool
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a metric against a reference, whether lower or higher is better, and the scans in each set."""
+    """One value: its direction, the scans of each set, and the best model, ``undecided``, or nothing (not tested)."""
 
     metric: str
     title: str
     better: str
-    reference: str
-    n: int
+    n: str
+    standing: str
 
 
 @dataclass(frozen=True)
 class Board:
-    """The scores in one feature space at one view.
+    """Scores of one feature space and view against one reference.
 
     Attributes:
-        floor: one cell per column: real scans against real scans, with its range.
+        floor: one cell per column: real scans against real scans, with its range; words where it differs by model.
     """
 
     features: str
     trained: bool
-    view: int
+    view: str
+    reference: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     floor: tuple[Cell, ...]
 
+    @property
+    def n(self) -> str:
+        """Scans in each set, ``29`` or ``29 to 87`` where columns differ."""
+        return _numbers_of_scans(number for column in self.columns for number in column.n.split(" to "))
 
-def boards(scores: pd.DataFrame) -> list[Board]:
-    """Return one board per feature space and view of the table of :func:`mrisynth.metrics.summary.collect`."""
-    spaces = scores.groupby(["features", "features_trained", "view"], sort=False)
-    return [
-        _board(part.reset_index(drop=True), str(features), trained=bool(trained), view=int(view))
-        for (features, trained, view), part in spaces
+
+def boards(
+    scores: pd.DataFrame,
+    *,
+    pairs: pd.DataFrame | None = None,
+    spread: pd.DataFrame | None = None,
+    metrics: Sequence[str] | None = None,
+    low_resolution: bool = True,
+) -> list[Board]:
+    """Return one board per feature space, view and reference, with those against test scans first in each space.
+
+    Args:
+        scores: of :func:`mrisynth.metrics.summary.collect`.
+        pairs: of :func:`mrisynth.metrics.pairs.compare_models`; without it, no model is marked as best.
+        spread: of :func:`mrisynth.metrics.replicates.seed_spread`.
+        metrics: the values to show; None for all.
+        low_resolution: also show low-resolution outputs.
+    """
+    kept = scores if metrics is None else scores[scores["metric"].isin(list(metrics))]
+    if not low_resolution:
+        kept = kept[~kept["view"].astype(str).str.endswith(" low")]
+    kept = kept.assign(view=kept["view"].astype(str))
+    spaces = dict.fromkeys(zip(kept["features"], kept["view"], strict=True))
+    places = {space: place for place, space in enumerate(spaces)}
+    found = [
+        _board(part, key, pairs=pairs, spread=spread) for key, part in kept.groupby(_SPACE, sort=False) if len(part)
     ]
+    return sorted(found, key=lambda board: (places[board.features, board.view], board.reference != "test"))
+
+
+def in_order_of_models(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """Return scores with the rows of models in the order of these names; others follow as they stand."""
+    places = {name: place for place, name in enumerate(models)}
+    order = scores["model"].map(lambda name: places.get(name, len(places)))
+    return (
+        scores.assign(_place=order).sort_values("_place", kind="stable").drop(columns="_place").reset_index(drop=True)
+    )
 
 
 def row_label(model: str, source: str) -> str:
-    """Return the words for a row: the model, its untrained generator, or noise."""
-    return {"model": model, "untrained": f"{model}, untrained", "noise": "noise"}[source]
+    """Return the words for a row: the model, its untrained generator, or a control."""
+    return {"untrained": f"{model}, untrained", "control": _control_label(model)}.get(source, model)
 
 
-def metric_title(metric: str) -> str:
-    """Return the metric's name with an arrow towards better values."""
-    return f"{_METRIC_WORDS.get(metric, metric)} {_ARROWS[_BETTER.get(metric, 'lower')]}"
+def _control_label(model: str) -> str:
+    name, _, kind = model.partition(".")
+    return f"{name}, by {kind}" if kind else name.replace("_", " ")
 
 
-def number(value: float, *, metric: str) -> str:
-    """Return a value as people read it: shares to two decimals, others to three digits, missing as n/a."""
-    if pd.isna(value):
-        return "n/a"
-    if _BETTER.get(metric) == "higher":
-        return f"{value:.2f}"
-    return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:#.3g}".rstrip(".")
+def within_floor(row: pd.Series) -> bool:
+    """Return whether real scans score no better among themselves (where no side is better: whether they score so)."""
+    low_enough, high_enough = row["value"] <= row["floor_high"], row["value"] >= row["floor_low"]
+    return bool({"lower": low_enough, "higher": high_enough}.get(row["better"], low_enough and high_enough))
 
 
-def _board(part: pd.DataFrame, features: str, *, trained: bool, view: int) -> Board:
-    keys = part[["reference", "metric", "n"]].drop_duplicates()
-    keys = keys.sort_values("reference", key=lambda column: column.map({"test": 0, "train": 1}), kind="stable")
-    columns = tuple(
-        Column(key.metric, metric_title(key.metric), _BETTER.get(key.metric, "lower"),
-               _REFERENCE_WORDS[key.reference], int(key.n))
-        for key in keys.itertuples()
-    )  # fmt: skip
-    by_column = [
-        part[(part["reference"] == key.reference) & (part["metric"] == key.metric) & (part["n"] == key.n)]
-        for key in keys.itertuples()
-    ]
+def standing(board: pd.DataFrame, metric: str, pairs: pd.DataFrame | None) -> str:
+    """Return the model that is ahead of every other one by paired intervals, ``undecided``, or nothing.
+
+    Args:
+        board: the scores of one feature space and view against one reference.
+        metric: the value.
+        pairs: of :func:`mrisynth.metrics.pairs.compare_models`. Models that it does not hold, as those with other
+            numbers of scans, leave the question undecided; without any pair it was not asked.
+    """
+    if pairs is None or board.empty or board["reference"].iloc[0] != "test":
+        return ""
+    first = board.iloc[0]
+    same = (pairs["features"] == first["features"]) & (pairs["view"].astype(str) == str(first["view"]))
+    tested = pairs[same & (pairs["metric"] == metric)]
+    if tested.empty:
+        return ""
+    scored = board[(board["metric"] == metric) & (board["source"] == "model") & board["value"].notna()]
+    best = best_models(tested)["best"]
+    all_are_tested = set(scored["model"]) == set(tested["one"]) | set(tested["other"])
+    return str(best.iloc[0]) if len(best) == 1 and all_are_tested else UNDECIDED
+
+
+def _board(
+    part: pd.DataFrame, key: Sequence[object], *, pairs: pd.DataFrame | None, spread: pd.DataFrame | None
+) -> Board:
+    features, trained, view, reference = key
+    columns, by_column = [], []
+    for metric in in_order(part["metric"]):
+        found = part[part["metric"] == metric]
+        better = str(found["better"].iloc[0])
+        n = _numbers_of_scans(found["n"])
+        columns.append(Column(metric, metric_title(metric, better), better, n, standing(part, metric, pairs)))
+        by_column.append(found)
     lines = part.drop_duplicates(["model", "source"])
     lines = lines.sort_values("source", key=lambda column: column.map(SOURCE_ORDER), kind="stable")
-    found = [{(row["model"], row["source"]): row for _, row in column.iterrows()} for column in by_column]
-    best = [_best(rows, column.better) for rows, column in zip(found, columns, strict=True)]
-    rows = tuple(
+    rows = [{(row["model"], row["source"]): row for _, row in column.iterrows()} for column in by_column]
+    shown = tuple(
         Row(
             row_label(line.model, line.source),
-            tuple(_cell(rows.get((line.model, line.source)), top) for rows, top in zip(found, best, strict=True)),
+            line.model,
+            tuple(
+                _cell(found.get((line.model, line.source)), best=column.standing, spread=spread)
+                for found, column in zip(rows, columns, strict=True)
+            ),
             control=line.source != "model",
         )
         for line in lines.itertuples()
     )
-    return Board(features, trained, view, columns, rows, tuple(_floor_cell(column) for column in by_column))
+    floors = tuple(_floor_cell(column) for column in by_column)
+    return Board(str(features), bool(trained), str(view), str(reference), tuple(columns), shown, floors)
 
 
-def _best(rows: Mapping[tuple[str, str], pd.Series], better: str) -> float | None:
-    values = [row["value"] for row in rows.values() if row["source"] == "model" and not pd.isna(row["value"])]
-    return (min(values) if better == "lower" else max(values)) if len(values) > 1 else None
+def _numbers_of_scans(numbers: object) -> str:
+    found = sorted({int(number) for number in numbers if int(number)} or {0})
+    return f"{found[0]}" if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
-def _cell(row: pd.Series | None, best: float | None) -> Cell:
+def _cell(row: pd.Series | None, *, best: str, spread: pd.DataFrame | None) -> Cell:
     if row is None or pd.isna(row["value"]):
-        return Cell("n/a")
-    lower = row["better"] == "lower"
-    at_floor = row["value"] <= row["floor_high"] if lower else row["value"] >= row["floor_low"]
-    ratio = _times(row["value"] / row["floor"]) if lower and row["floor"] > 0 else ""
-    is_best = row["source"] == "model" and best is not None and row["value"] == best and (lower or best > 0)
-    return Cell(number(row["value"], metric=row["metric"]), ratio, best=is_best, at_floor=bool(at_floor))
+        return Cell(text="" if row is None else "n/a")
+    return Cell(
+        text=number(row["value"], metric=row["metric"]),
+        interval=span(row["low"], row["high"], metric=row["metric"]),
+        **{name: float(row[name]) for name in _NUMBERS},
+        best=row["source"] == "model" and row["model"] == best,
+        at_floor=within_floor(row),
+        seeds=_seeds(row, spread) if row["source"] == "model" else "",
+    )
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} × floor" if ratio >= 10 else f"{ratio:.1f} × floor"  # noqa: RUF001
+def _seeds(row: pd.Series, spread: pd.DataFrame | None) -> str:
+    if spread is None or spread.empty:
+        return ""
+    same = (spread["view"].astype(str) == str(row["view"])) & (spread["model"] == row["model"])
+    for name in ("metric", "features", "reference"):
+        same &= spread[name] == row[name]
+    if not same.any():
+        return ""
+    found = spread[same].iloc[0]
+    mean, deviation = (number(found[name], metric=row["metric"]) for name in ("mean", "standard_deviation"))
+    return f"{found['n']} seeds: {mean} ± {deviation}"
 
 
 def _floor_cell(column: pd.DataFrame) -> Cell:
-    row = column.iloc[0]
-    if pd.isna(row["floor"]):
-        return Cell("n/a")
-    low, high = (number(row[name], metric=row["metric"]) for name in ("floor_low", "floor_high"))
-    return Cell(number(row["floor"], metric=row["metric"]), f"{low} to {high}")
+    known = column[column["floor"].notna()]
+    if known.empty:
+        return Cell(text="n/a")
+    models = known[known["source"] == "model"]
+    known = models if len(models) else known
+    row = known.iloc[0]
+    if known["floor"].nunique() > 1:
+        return Cell(text="by model")
+    return Cell(
+        text=number(row["floor"], metric=row["metric"]),
+        interval=span(row["floor_low"], row["floor_high"], metric=row["metric"]),
+        value=float(row["floor"]),
+        floor_low=float(row["floor_low"]),
+        floor_high=float(row["floor_high"]),
+    )

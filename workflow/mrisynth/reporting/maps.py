@@ -1,19 +1,22 @@
-"""The figure of the feature map: clusters of real scans, and where the samples fall."""
+"""The figure of the feature map: clusters of real scans, their density, and where the samples fall in it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
-from mrisynth.metrics.scoring import CONTROLS
+from mrisynth.reporting.density import box_of, density_of
 from mrisynth.reporting.style import (
     ALARM,
-    CONTROL,
     INK,
     MUTED,
-    PALETTE,
     REAL,
     colours_of,
     empty_panel,
@@ -21,43 +24,108 @@ from mrisynth.reporting.style import (
     house_style,
     new_figure,
     save,
+    wrapped,
 )
+
+Box = tuple[float, float, float, float]
+_LAND = LinearSegmentedColormap.from_list("land", ["#eef1f4", "#9fabb7"])
+_MOST_GROUPS = 8
+_ACROSS = 4
 
 
 def umap_figure(
-    clusters: pd.DataFrame, projections: pd.DataFrame, path: str | Path, *, features: str, trained: bool
+    clusters: pd.DataFrame,
+    projections: pd.DataFrame,
+    path: str | Path,
+    *,
+    features: str,
+    trained: bool,
+    told: Mapping[str, str] | None = None,
+    note: str = "",
 ) -> None:
-    """Draw the UMAP twice: real scans by cluster, and real scans with the synthetic volumes put into the same map.
+    """Draw the map: real scans by cluster, their density with the samples over it, and both for every group.
 
     Filled points are training scans, to which the map was fitted; open ones are validation and test scans, put into
-    the map afterwards like the samples. Axes have no unit and distances across empty space mean little.
+    the map afterwards like the samples. Shades hold 20 to 95 % of the density of the real scans. Groups are what the
+    samples were told or, when they were told nothing, their clusters. Axes have no unit and distances across empty
+    space mean little.
 
     Args:
-        clusters: of :func:`mrisynth.clustering.cluster_table`.
-        projections: source, umap_x, umap_y of the synthetic volumes; may be empty.
+        clusters: of a round of clusters: scan, split, cluster, cluster_name, umap_x, umap_y.
+        projections: id, umap_x, umap_y of the samples, and condition and cluster_name; may be empty.
         path: the PNG.
         features: name of the features.
         trained: false puts UNTRAINED into the title.
+        told: condition of the real scans in words, of those that have one.
+        note: a line under the title.
     """
+    column, groups = sample_groups(projections)
+    real = real_groups(clusters, column, told)
+    names = group_names(real, groups)
+    shown = names[:_MOST_GROUPS] if len(names) > 1 else []
+    rows = ceil(len(shown) / _ACROSS)
+    box = box_of(_places(clusters), _places(projections))
     with house_style():
-        figure = new_figure(9.6, 4.5)
-        figure.suptitle(
-            f"UMAP of {features_label(features, trained=trained)}", x=0.01, ha="left", fontsize=11,
-            fontweight="bold", color=INK if trained else ALARM,
-        )  # fmt: skip
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-        _clusters(left, clusters)
-        _samples(right, clusters, projections)
-        for axes in (left, right):
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.set_xlabel("UMAP 1")
-        left.set_ylabel("UMAP 2")
+        figure = new_figure(9.6, 4.8 + 2.7 * rows)
+        title = f"UMAP of {features_label(features, trained=trained)}" + (f"\n{note}" if note else "")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK if trained else ALARM)
+        parts = figure.subfigures(2 if rows else 1, 1, height_ratios=[4.5, 2.7 * rows] if rows else None, squeeze=False)
+        left, right = parts[0, 0].subplots(1, 2)
+        _clusters(left, clusters, box)
+        _samples(right, clusters, projections, box, groups=groups, names=names)
+        panels = parts[1, 0].subplots(rows, _ACROSS, squeeze=False).ravel() if rows else []
+        for axes, (name, colour) in zip(panels, colours_of(shown).items(), strict=False):
+            _group(axes, clusters[real == name], projections[groups == name], box, name=name, colour=colour)
+        for axes in panels[len(shown) :]:
+            axes.set_axis_off()
         save(figure, path)
 
 
-def _clusters(axes: Axes, clusters: pd.DataFrame) -> None:
+def sample_groups(projections: pd.DataFrame) -> tuple[str, pd.Series]:
+    """Return what groups the samples, and the group of each: what they were told if it differs, else their cluster.
+
+    Returns:
+        ``condition``, ``cluster`` or ``source``; and a name for each sample.
+    """
+    if "condition" in projections and projections["condition"].dropna().nunique() > 1:
+        return "condition", projections["condition"].fillna("n/a").astype(str)
+    if "cluster_name" in projections:
+        return "cluster", projections["cluster_name"].astype(str)
+    return "source", projections["source"].astype(str)
+
+
+def real_groups(clusters: pd.DataFrame, column: str, told: Mapping[str, str] | None) -> pd.Series:
+    """Return the group of each real scan by the same column; none by ``source``."""
+    if column == "condition":
+        return pd.Series([str((told or {}).get(scan, "n/a")) for scan in clusters["scan"]], index=clusters.index)
+    return clusters["cluster_name"].astype(str) if column == "cluster" else pd.Series("nan", index=clusters.index)
+
+
+def group_names(real: pd.Series, groups: pd.Series) -> list[str]:
+    """Return the names of all groups; numbers in them count as numbers, a missing value stands last."""
+
+    def place(name: str) -> tuple[bool, list[tuple[bool, int, str]]]:
+        parts = re.split(r"(\d+)", name)
+        return name in ("nan", "n/a"), [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+    return sorted({*real[real != "nan"], *groups}, key=place)
+
+
+def density_and_points(axes: Axes, real: np.ndarray, box: Box) -> None:
+    """Shade the density of real scans [n, 2]; few scans are drawn as points."""
+    axes.set(xlim=box[:2], ylim=box[2:], xticks=[], yticks=[])
+    density = density_of(real, box=box)
+    if density is None:
+        axes.scatter(real[:, 0], real[:, 1], s=26, color=REAL, alpha=0.35, linewidths=0)
+        return
+    levels = [*density.levels, float(density.values.max()) * (1 + 1e-9)]
+    axes.contourf(density.x, density.y, density.values, levels=levels, cmap=_LAND)
+    axes.contour(density.x, density.y, density.values, levels=levels[:1], colors=[MUTED], linewidths=0.6)
+
+
+def _clusters(axes: Axes, clusters: pd.DataFrame, box: Box) -> None:
     axes.set_title("real scans, by cluster")
+    axes.set(xlim=box[:2], ylim=box[2:], xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
     names = clusters.sort_values("cluster")["cluster_name"].drop_duplicates().tolist()
     for name, colour in colours_of(names).items():
         members = clusters[clusters["cluster_name"] == name]
@@ -72,33 +140,30 @@ def _clusters(axes: Axes, clusters: pd.DataFrame) -> None:
     _legend(axes)
 
 
-def _samples(axes: Axes, clusters: pd.DataFrame, projections: pd.DataFrame) -> None:
-    axes.set_title("real scans and samples")
-    axes.scatter(
-        clusters["umap_x"], clusters["umap_y"], s=26, color=REAL, alpha=0.3, linewidths=0,
-        label=f"real ({len(clusters)})",
-    )  # fmt: skip
+def _samples(
+    axes: Axes, clusters: pd.DataFrame, projections: pd.DataFrame, box: Box, *, groups: pd.Series, names: Sequence[str]
+) -> None:
+    axes.set_title("density of real scans, and samples")
     if projections.empty:
         empty_panel(axes, "no samples were put into this map")
         return
-    looks = {"untrained": (CONTROL, "^"), "noise": (INK, "x")}
-    names = projections["source"].drop_duplicates().tolist()
-    models = [name for name in names if _kind(name) not in CONTROLS]
-    looks |= {name: (PALETTE[position % len(PALETTE)], "o") for position, name in enumerate(models)}
-    for name in [*(name for name in names if name not in models), *models]:
-        part = projections[projections["source"] == name]
-        colour, marker = looks[_kind(name)]
-        axes.scatter(
-            part["umap_x"], part["umap_y"], s=18, color=colour, marker=marker, alpha=0.75, linewidths=1.0,
-            label=f"{_kind(name)} ({len(part)})",
-        )  # fmt: skip
+    density_and_points(axes, _places(clusters), box)
+    axes.set_xlabel("UMAP 1")
+    for name, colour in colours_of(names).items():
+        part = projections[groups == name]
+        label = f"{name} ({len(part)})"
+        axes.scatter(part["umap_x"], part["umap_y"], s=15, color=colour, alpha=0.8, linewidths=0, label=label)
     _legend(axes)
 
 
-def _kind(source: str) -> str:
-    """Return ``untrained`` or ``noise`` for the controls of a model, the name itself for a model."""
-    last = source.rsplit(".", maxsplit=1)[-1]
-    return last if last in CONTROLS else source
+def _group(axes: Axes, real: pd.DataFrame, samples: pd.DataFrame, box: Box, *, name: str, colour: str) -> None:
+    density_and_points(axes, _places(real), box)
+    axes.scatter(samples["umap_x"], samples["umap_y"], s=12, color=colour, alpha=0.8, linewidths=0)
+    axes.set_title(f"{wrapped(name, width=20)}\n{len(real)} real, {len(samples)} samples", fontsize=8)
+
+
+def _places(table: pd.DataFrame) -> np.ndarray:
+    return table[["umap_x", "umap_y"]].to_numpy(dtype=np.float64)
 
 
 def _legend(axes: Axes) -> None:

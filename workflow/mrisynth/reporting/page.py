@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
-from mrisynth import __version__
-from mrisynth.files import atomic
 from mrisynth.reporting.board import boards
+from mrisynth.reporting.catalogue import MAIN, words
+from mrisynth.reporting.templates import write_html
 
 _TEMPLATE = "page.html.jinja"
 
@@ -49,8 +47,11 @@ def write_page(
     warnings: Sequence[str],
     tables: Sequence[Table] = (),
     alarms: Sequence[str] = (),
+    pairs: pd.DataFrame | None = None,
+    boxes: Mapping[str, Sequence[str]] | None = None,
+    links: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the page: scores first, then the sections of figures and tables in their order, the scans last.
+    """Write the page: the main scores first, then the sections of figures and tables in their order, the scans last.
 
     Figures are embedded as PNG, every text is escaped, and the page loads nothing.
 
@@ -64,31 +65,28 @@ def write_page(
         quality: ``scans``, ``passed`` and ``excluded`` counts; the first is the sum of the others.
         warnings: sentences that a reader must see before the scores.
         tables: further tables.
-        alarms: sentences about what went wrong, above all else.
+        alarms: sentences about what went wrong in training, above all else.
+        pairs: of :func:`mrisynth.metrics.pairs.compare_models`; a model is marked as best only where these show it.
+        boxes: title -> sentences that a reader must see before the scores, in red.
+        links: words -> file beside the page, named under the scores.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"png": _png, "cell": _cell, "anchor": _anchor}
-    found = boards(scores)
-    html = environment.get_template(_TEMPLATE).render(
+    found = boards(scores, pairs=pairs, metrics=MAIN, low_resolution=False)
+    write_html(
+        path,
+        _TEMPLATE,
         study=study,
         facts=facts,
         boards=found,
-        untrained=[board.features for board in found if not board.trained],
+        untrained=list(dict.fromkeys(board.features for board in found if not board.trained)),
+        boxes=dict(boxes or {}),
+        meanings={words(name).title: words(name).meaning for name in MAIN if name in set(scores["metric"])},
+        links=dict(links or {}),
         sections=_sections([*figures, *tables]),
         exclusions=exclusions.to_dict("records"),
         quality=quality,
         warnings=list(warnings),
         alarms=list(alarms),
-        version=__version__,
     )
-    with atomic(path) as unfinished:
-        unfinished.write_text(html, encoding="utf-8")
 
 
 def _sections(items: Sequence[Figure | Table]) -> dict[str, list[Figure | Table]]:
@@ -96,19 +94,3 @@ def _sections(items: Sequence[Figure | Table]) -> dict[str, list[Figure | Table]
     for item in items:
         sections.setdefault(item.section, []).append(item)
     return sections
-
-
-def _png(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
-
-
-def _cell(value: object) -> str:
-    if value is None or pd.isna(value):
-        return "n/a"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.3g}"
-    return str(value)
-
-
-def _anchor(title: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())

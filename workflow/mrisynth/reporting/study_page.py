@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mrisynth.clustering import cluster_overlap
 from mrisynth.files import read_table
-from mrisynth.metrics.scoring import UNTRAINED_SENTENCE
-from mrisynth.reporting.board import metric_title
-from mrisynth.reporting.maps import umap_figure
+from mrisynth.reporting.catalogue import MAIN
+from mrisynth.reporting.cluster_section import ClusterFiles, cluster_figures, cluster_tables, cluster_warnings
 from mrisynth.reporting.page import Figure, Table, write_page
-from mrisynth.reporting.scores import score_figure
+from mrisynth.reporting.results import read_results
+from mrisynth.reporting.score_section import alarm_boxes, score_figure_item, warning_sentences
 from mrisynth.reporting.training_section import (
     loss_figure,
     preview_figures,
@@ -31,7 +30,10 @@ from mrisynth.store import Pyramid, open_pyramid
 
 _GALLERY_COLUMNS = 8
 _VOLUMES_FOR_SPREAD = 64
-_KNOWN_COLUMNS = ("site", "sex", "age_tercile", "diagnosis")
+_LINKS = {
+    "every score of every model, with intervals and paired differences": "comparison.html",
+    "the same as CSV": "tables/metrics.csv",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class StudyFiles:
 
     Attributes:
         metrics: the long table of all scores.
+        comparison: every two models, paired.
+        verdicts: which score noticed which control.
         quality: one row per scan: scan, status, reason, message.
         scans: the scans table, with ``split``.
         balance: the balance of the splits.
@@ -50,11 +54,12 @@ class StudyFiles:
         watches: model -> folders of the watch over its chunks, in order; may be empty.
         validation: model -> validation scores of its chunks; may be empty.
         replicates: spread of the scores between seeds.
-        clusters: model of the feedback -> its table of clusters.
-        projections: model of the feedback -> synthetic volumes in the same map.
+        clusters: model of the feedback -> what its round of clusters left; may be empty.
     """
 
     metrics: Path
+    comparison: Path
+    verdicts: Path
     quality: Path
     scans: Path
     balance: Path
@@ -65,8 +70,7 @@ class StudyFiles:
     watches: Mapping[str, Sequence[Path]]
     validation: Mapping[str, Path]
     replicates: Path
-    clusters: Mapping[str, Path]
-    projections: Mapping[str, Path]
+    clusters: Mapping[str, ClusterFiles]
 
 
 def write_study_report(
@@ -77,8 +81,6 @@ def write_study_report(
     seed: int,
     files: StudyFiles,
     models: Mapping[str, Mapping[str, Any]],
-    clustered_features: str,
-    clustered_features_trained: bool,
     replicates: Mapping[str, Sequence[str]],
 ) -> None:
     """Draw every figure into the folder ``figures`` and write the page that holds them all.
@@ -90,26 +92,21 @@ def write_study_report(
         seed: of the study.
         files: where the results stand.
         models: model -> its recipe (family, condition, size, images_total, batch_size ...).
-        clustered_features: name of the features behind the clusters.
-        clustered_features_trained: false when they come from a random network.
         replicates: name of a model -> names of its replicates, itself among them; may be empty.
     """
-    scores, quality, scans = (read_table(path) for path in (files.metrics, files.quality, files.scans))
-    scores["warning"] = scores["warning"].fillna("")
+    results = read_results(
+        metrics=files.metrics, comparison=files.comparison, verdicts=files.verdicts, replicates=files.replicates
+    )
+    scores, quality, scans = results.scores, read_table(files.quality), read_table(files.scans)
     passed = quality[quality["status"] == "passed"]
     excluded = quality[quality["status"] != "passed"]
-    drawn = [_score_figure(scores, figures, replicates), *_sample_figures(files, scans, models, figures)]
+    drawn = [score_figure_item(scores, figures, replicates), *_sample_figures(files, scans, models, figures)]
     validation = {model: read_table(path, warning="string") for model, path in files.validation.items()}
     drawn += [*validation_items(validation, models, figures, replicates=replicates)]
     drawn += [*preview_figures(files.watches, figures), loss_figure(files.curves, figures), recipe_table(models)]
+    drawn += cluster_figures(files.clusters)
     health = health_report(files.watches)
-    overlaps = []
-    for model, table in files.clusters.items():
-        clusters, projections = read_table(table), read_table(files.projections[model])
-        drawn.append(
-            _umap(model, clusters, projections, figures, clustered_features, trained=clustered_features_trained)
-        )
-        overlaps.append(_overlap(model, clusters, scans))
+    warnings = [*_warnings(scores, excluded), *validation_warnings(validation), *health.passed]
     write_page(
         page,
         study=title,
@@ -119,22 +116,11 @@ def write_study_report(
         exclusions=excluded[["scan", "reason", "message"]],
         quality={"scans": len(quality), "passed": len(passed), "excluded": len(excluded)},
         alarms=health.alarms,
-        warnings=[*_warnings(scores, excluded), *validation_warnings(validation), *health.passed],
-        tables=[*seed_table(read_table(files.replicates)), *overlaps, _balance(files)],
-    )
-
-
-def _score_figure(scores: pd.DataFrame, figures: Path, replicates: Mapping[str, Sequence[str]]) -> Figure:
-    path = figures / "scores.png"
-    score_figure(scores, path, replicates=replicates)
-    seeds = " Small marks are single seeds, the bar spans them and its tick is their mean." if replicates else ""
-    return Figure(
-        "Every score beside its floor",
-        "One line per model. The green band is what real scans score against other real scans at the same numbers; "
-        "a model inside it cannot be told from real scans by this score and these numbers. FID has a logarithmic axis."
-        + seeds,
-        path,
-        "Scores",
+        warnings=[*warnings, *cluster_warnings(files.clusters)],
+        tables=[*seed_table(results.spread), *cluster_tables(files.clusters), _balance(files)],
+        pairs=results.pairs,
+        boxes=alarm_boxes(results),
+        links=_LINKS | {f"scorecard of {model}": f"scorecards/{model}.html" for model in models},
     )
 
 
@@ -199,35 +185,6 @@ def _test_volumes(folder: Path, size: int, scans: pd.DataFrame) -> tuple[str, Vo
     return "real scans", packed.images[:_VOLUMES_FOR_SPREAD]
 
 
-def _umap(
-    model: str, clusters: pd.DataFrame, projections: pd.DataFrame, figures: Path, features: str, *, trained: bool
-) -> Figure:
-    path = figures / f"clusters_{model}.png"
-    umap_figure(clusters, projections, path, features=features, trained=trained)
-    return Figure(
-        f"Clusters for the feedback of {model}",
-        "A map of the features of real training scans; other scans and samples were put into it afterwards. Axes have "
-        "no unit. UMAP places everything beside its nearest training scan, however far away that is: also noise lands "
-        "among brains, and a sample among real scans is no proof of likeness.",
-        path,
-        "Clusters",
-    )
-
-
-def _overlap(model: str, clusters: pd.DataFrame, scans: pd.DataFrame) -> Table:
-    overlap = cluster_overlap(clusters, scans, columns=[name for name in _KNOWN_COLUMNS if name in scans])
-    frame = overlap.rename(
-        columns={"column": "known", "n": "scans", "nmi": "normalised", "ami": "adjusted for chance"}
-    ).round(2)
-    return Table(
-        f"What the clusters of {model} share with what is known",
-        "Mutual information of cluster and column: 1 when they say the same; adjusted for chance it is about 0 when "
-        "they have nothing to do with each other. Clusters that follow the site show scanners, not anatomy.",
-        frame,
-        "Clusters",
-    )
-
-
 def _balance(files: StudyFiles) -> Table:
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for row in read_table(files.balance).itertuples():
@@ -257,7 +214,8 @@ def _facts(
     used = scans[scans["scan"].isin(passed["scan"])]
     splits = used["split"].value_counts()
     sizes = sorted({int(model["size"]) for model in models.values()})
-    names = scores[["features", "features_trained"]].drop_duplicates().itertuples(index=False)
+    shown = scores[scores["metric"].isin(MAIN)]
+    names = shown[["features", "features_trained"]].drop_duplicates().itertuples(index=False)
     return {
         "participants": used["participant_id"].nunique(),
         "scans passed": f"{len(passed)} of {len(scans)}",
@@ -270,17 +228,7 @@ def _facts(
 
 
 def _warnings(scores: pd.DataFrame, excluded: pd.DataFrame) -> list[str]:
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for row in scores[["metric", "features", "reference", "warning"]].drop_duplicates().itertuples():
-        rest = row.warning.replace(UNTRAINED_SENTENCE, "").strip()
-        if rest:
-            found.setdefault((row.features, row.reference, rest), []).append(metric_title(row.metric)[:-2])
-    words = {"test": "test scans", "train": "training scans"}
-    few = [
-        f"{' and '.join(metrics)} in {features} features, against {words[reference]}: {rest[0].lower()}{rest[1:]}"
-        for (features, reference, rest), metrics in found.items()
-    ]
     left_out = (
         [f"{len(excluded)} scans are excluded; the reasons stand at the end of this page."] if len(excluded) else []
     )
-    return left_out + [sentence[0].upper() + sentence[1:] for sentence in few]
+    return left_out + warning_sentences(scores, every_metric=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,13 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7
 """After Okabe and Ito, in an order of falling contrast; two further hues at the end."""
 
 DOTS_PER_INCH = 160
+
+_METADATA = {
+    "png": {"Software": "mrisynth"},
+    "svg": {"Creator": "mrisynth", "Date": None},
+    "pdf": {"Creator": "mrisynth", "CreationDate": None},
+}
+"""What a file says of its making: the same bytes for the same figure."""
 
 _SETTINGS = {
     "font.family": "sans-serif",
@@ -55,6 +63,7 @@ _SETTINGS = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "svg.hashsalt": "mrisynth",
+    "pdf.fonttype": 42,
 }
 
 
@@ -73,12 +82,25 @@ def new_figure(width_inches: float, height_inches: float) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a PNG, whole or not at all, without dates or names inside."""
-    with atomic(path) as unfinished:
+    """Write a PNG, SVG or PDF by the ending of the path, whole or not at all, without dates or names inside."""
+    form = Path(path).suffix.removeprefix(".")
+    with atomic(path) as unfinished, _quiet("fontTools"):
         figure.savefig(
-            unfinished, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", pad_inches=0.08,
-            metadata={"Software": "mrisynth"},
+            unfinished, format=form, dpi=DOTS_PER_INCH, bbox_inches="tight", pad_inches=0.08,
+            metadata=_METADATA[form],
         )  # fmt: skip
+
+
+@contextmanager
+def _quiet(package: str) -> Iterator[None]:
+    """Keep what a package tells of every step, such as each letter put into a PDF, out of the job's log."""
+    logger = logging.getLogger(package)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def colours_of(names: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mrisynth.files import read_table
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE
-from mrisynth.reporting.board import metric_title, number
+from mrisynth.reporting.catalogue import MAIN, metric_title, number
 from mrisynth.reporting.curves import loss_curves
 from mrisynth.reporting.page import Figure, Table
 from mrisynth.reporting.validation import kept_states, validation_figure
@@ -94,18 +94,18 @@ def recipe_table(models: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def seed_table(spread: pd.DataFrame) -> list[Table]:
-    """Return the table of :func:`mrisynth.metrics.replicates.seed_spread` for people; nothing when it is empty."""
+    """Return the main values of :func:`mrisynth.metrics.replicates.seed_spread` for people; nothing without any."""
     if spread.empty:
         return []
     rows = []
-    for row in spread.itertuples():
+    for row in spread[spread["metric"].isin(MAIN) & ~spread["view"].astype(str).str.endswith(" low")].itertuples():
         mean, sd, least, largest = (
             number(value, metric=row.metric) for value in (row.mean, row.standard_deviation, row.least, row.largest)
         )
         rows.append(
             {
                 "model": row.model,
-                "score": metric_title(row.metric),
+                "score": metric_title(row.metric, row.better),
                 "features": row.features if row.features_trained else f"{row.features} (untrained)",
                 "against": _REFERENCES.get(row.reference, row.reference),
                 "seeds": str(row.n),
@@ -113,6 +113,8 @@ def seed_table(spread: pd.DataFrame) -> list[Table]:
                 "least to largest": f"{least} to {largest}",
             }
         )
+    if not rows:
+        return []
     caption = (
         "The same recipe trained from several seeds. Two models whose scores differ by less than this cannot be told "
         "apart by one training of each."

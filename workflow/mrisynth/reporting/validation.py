@@ -11,7 +11,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from mrisynth.reporting.board import number
+from mrisynth.reporting.catalogue import number
 from mrisynth.reporting.style import (
     ALARM,
     INK,

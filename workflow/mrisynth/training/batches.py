@@ -35,18 +35,21 @@ class Batches:
         balanced: show every class equally often: each run of as many images as there are classes shows each class
             once, in an order of its own, and each class goes through shuffled epochs of its own. Missing labels count
             as a class; classes without an image as none.
+        weights: aligned with ``rows``, above 0: how often each image is shown beside the others; None for all alike.
+            An epoch stays as long as it was and shows an image so often as its share of the weights says, rounded up
+            or down by chance. With ``balanced`` the share of a class is its mean weight, however many images it has.
 
     Attributes:
         waited_seconds: seconds that the caller waited for batches so far: for the images to be read, and for the host
             to set off their way to the device.
 
     Raises:
-        MrisynthError: without rows, or with another number of labels.
+        MrisynthError: without rows, with another number of labels, or with weights that are not above 0.
     """
 
     def __init__(
         self, images: np.ndarray, *, rows: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, model: str,
-        device: str, balanced: bool = False,
+        device: str, balanced: bool = False, weights: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         if not len(rows):
             raise MrisynthError(f"Model {model}: found no training image; the training split of its cohort is empty.")
@@ -59,7 +62,12 @@ class Batches:
         self.waited_seconds = 0.0
         self._images = images
         self._on_device = _on_device(images, self.rows, self.device)
-        self._stream = _Stream(self.labels.numpy() if balanced else None, count=len(self.rows), seed=seed, model=model)
+        balancing = self.labels.numpy() if balanced else None
+        self._stream = (
+            _Stream(balancing, count=len(self.rows), seed=seed, model=model)
+            if weights is None
+            else _WeightedEpochs(_shares(weights, balancing, count=len(self.rows), model=model), seed, "train", model)
+        )
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
         self._ahead: tuple[int, Future[Tensor]] | None = None
 
@@ -127,6 +135,41 @@ class _Epochs:
             shuffled = numpy_generator(self._seed, *self._entity, "epoch", epoch).permutation(len(self._places))
             self._epoch, self._order = epoch, self._places[shuffled]
         return int(self._order[place])
+
+
+class _WeightedEpochs:
+    """An endless stream of epochs as long as there are images, each image in them as often as its share says.
+
+    Every epoch draws systematically: a comb with one tooth an image is laid at random over the shares in shuffled
+    order, so an image with the share of 2.4 images stands in an epoch twice or three times, never once or ten times.
+    """
+
+    def __init__(self, shares: np.ndarray, seed: int, *entity: str | int) -> None:
+        self._shares, self._seed, self._entity = shares, seed, entity
+        self._epoch, self._order = -1, np.arange(len(shares))
+
+    def __getitem__(self, position: int) -> int:
+        count = len(self._shares)
+        epoch, place = divmod(position, count)
+        if epoch != self._epoch:
+            generator = numpy_generator(self._seed, *self._entity, "weighted epoch", epoch)
+            laid = generator.permutation(count)
+            ends = np.cumsum(self._shares[laid])
+            teeth = (np.arange(count) + generator.random()) / count * ends[-1]
+            found = np.minimum(np.searchsorted(ends, teeth, side="right"), count - 1)
+            self._epoch, self._order = epoch, laid[found][generator.permutation(count)]
+        return int(self._order[place])
+
+
+def _shares(weights: np.ndarray, labels: np.ndarray | None, *, count: int, model: str) -> np.ndarray:
+    """Return the weights, each divided by the images of its class when classes are balanced."""
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (count,) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise MrisynthError(f"Model {model}: {weights.shape} weights for {count} images; expected one each, above 0.")
+    if labels is None:
+        return weights
+    _, class_of, sizes = np.unique(np.maximum(labels, -1), return_inverse=True, return_counts=True)
+    return weights / sizes[class_of]
 
 
 def _on_device(images: np.ndarray, rows: np.ndarray, device: torch.device) -> Tensor | None:

@@ -64,6 +64,7 @@ def train_chunk(
     facts: Mapping[str, Any] | None = None,
     images_planned: int | None = None,
     team: Team | None = None,
+    weights: np.ndarray | None = None,
 ) -> State:
     """Train one chunk of a model, write its files and return its state.
 
@@ -84,6 +85,7 @@ def train_chunk(
         facts: what recipe.json of the candidate says besides; see :func:`mrisynth.training.export.export_model`.
         images_planned: images of the whole training, where the recipe ends with the chunk; for those who watch.
         team: the processes that share every batch; only the first writes.
+        weights: aligned with ``rows``: how often each image is shown beside the others; None for all alike.
 
     Raises:
         MrisynthError: for images of another size, labels outside the classes, a previous state that is missing, torn,
@@ -107,7 +109,7 @@ def train_chunk(
             current.networks[name].compile()
     batches = Batches(
         images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device,
-        balanced=recipe.balance_classes,
+        balanced=recipe.balance_classes, weights=weights,
     )  # fmt: skip
     last_step = first_step(recipe, family, chunk=chunk + 1)
     watch = None

@@ -1,0 +1,70 @@
+"""Pages from templates: every text escaped, nothing loaded from elsewhere, no script but the page's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from mrisynth import __version__
+from mrisynth.files import atomic
+from mrisynth.reporting.board import REFERENCES
+from mrisynth.reporting.intervals_figure import axis_words, interval_svg
+
+_SCRIPT_HASH = "SCRIPT-HASH"
+
+
+def write_html(path: str | Path, template: str, **content: Any) -> None:
+    """Write a page from a template beside this file.
+
+    A page with a script states its checksum in the policy of the page, so that a browser runs this one and no other;
+    the template has ``SCRIPT-HASH`` there.
+
+    Args:
+        path: the HTML file.
+        template: name of the template.
+        content: what the template shows, beside ``version`` and ``references``.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "png": _png,
+        "cell": _cell,
+        "anchor": _anchor,
+        "svg": interval_svg,
+        "ends": lambda axis, metric, end: axis_words(axis, metric)[end],
+        "finite": lambda value: repr(value) if isfinite(value) else "",
+    }
+    html = environment.get_template(template).render(version=__version__, references=REFERENCES, **content)
+    if _SCRIPT_HASH in html:
+        script = html.rsplit("<script>", 1)[1].split("</script>", 1)[0]
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        html = html.replace(_SCRIPT_HASH, f"sha256-{digest}", 1)
+    with atomic(path) as unfinished:
+        unfinished.write_text(html, encoding="utf-8")
+
+
+def _png(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+
+
+def _cell(value: object) -> str:
+    if value is None or pd.isna(value):
+        return "n/a"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.3g}"
+    return str(value)
+
+
+def _anchor(title: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in title.lower())

@@ -1,0 +1,14 @@
+"""Convert the weights of a feature network to safetensors."""
+
+from pathlib import Path
+
+from mrisynth.embedding.weights import convert_weights
+from mrisynth.joblog import logged
+
+with logged(snakemake.log[0]):
+    convert_weights(
+        Path(snakemake.input[0]),
+        Path(snakemake.output[0]),
+        network=snakemake.wildcards.network,
+        sha256=snakemake.params.sha256,
+    )

@@ -1,0 +1,18 @@
+"""Draw samples of a model's generator before training."""
+
+from pathlib import Path
+
+from mrisynth.joblog import logged
+from mrisynth.recipes import ModelRecipe
+from mrisynth.training.device import choose_device
+from mrisynth.untrained import draw_untrained
+
+with logged(snakemake.log[0]):
+    draw_untrained(
+        ModelRecipe(**snakemake.params.model),
+        trained=Path(snakemake.input.recipe),
+        count=snakemake.params.samples,
+        seed=snakemake.params.seed,
+        device=choose_device(),
+        path=Path(snakemake.output[0]),
+    )

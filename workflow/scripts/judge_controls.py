@@ -1,0 +1,15 @@
+"""Say which feature space misses which control."""
+
+import logging
+
+from mrisynth.files import write_table
+from mrisynth.joblog import logged
+from mrisynth.metrics.summary import collect
+from mrisynth.metrics.verdicts import control_verdicts, untrusted_sentences
+from mrisynth.score_files import read_scores
+
+with logged(snakemake.log[0]):
+    verdicts = control_verdicts(collect(read_scores(path) for path in snakemake.input))
+    for sentence in untrusted_sentences(verdicts):
+        logging.getLogger(__name__).warning("%s", sentence)
+    write_table(verdicts, snakemake.output[0])

@@ -1,0 +1,24 @@
+"""Train a cohort encoder."""
+
+from pathlib import Path
+
+from mrisynth.embedding.encoder_job import EncoderFiles, make_encoder
+from mrisynth.joblog import logged
+from mrisynth.training.device import choose_device
+
+with logged(snakemake.log[0]):
+    found, made = snakemake.input, snakemake.output
+    make_encoder(
+        snakemake.wildcards.features,
+        snakemake.params.spec,
+        size=int(snakemake.wildcards.size),
+        files=EncoderFiles(
+            pyramid=Path(found.index).parent,
+            scans=Path(found.scans),
+            regions=Path(found.regions) if found.regions else None,
+            weights=Path(made.weights),
+            facts=Path(made.facts),
+            curve=Path(made.curve),
+        ),
+        device=choose_device(),
+    )

@@ -1,0 +1,25 @@
+"""Train small networks on real scans, on samples and on both, and write what they predict of the test scans."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mrisynth.conditions import read_condition
+from mrisynth.files import read_table, write_table
+from mrisynth.joblog import logged
+from mrisynth.store import open_pyramid
+from mrisynth.training.device import choose_device
+from mrisynth.utility_cnn import network_table
+
+with logged(snakemake.log[0]):
+    table = network_table(
+        open_pyramid(Path(snakemake.input.real).parent, snakemake.params.size),
+        np.concatenate([np.load(path, allow_pickle=False) for path in snakemake.input.volumes]),
+        scans=read_table(snakemake.input.scans),
+        condition=read_condition(Path(snakemake.input.condition)),
+        asked=read_table(snakemake.input.samples)["label"].tolist(),
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        device=choose_device(),
+    )
+    write_table(table, snakemake.output[0])
