@@ -172,3 +172,10 @@ def test_random_features_are_named_and_decide_nothing(real, scans):
     found = values(study, features="folds")
     assert found.warning.str.contains("untrained random network").all()
     assert "folds" not in values(study, features="all").warning["release"]
+
+
+def test_features_that_know_the_training_scans_are_named_and_decide_nothing(real, scans):
+    study, *_ = studied(real, scans, brains(48, seed=2), network="cohort_encoder")
+    features = values(study, features="folds")
+    assert features.warning.str.contains("knows them").all()
+    assert "folds" not in values(study, features="all").warning["release"]

@@ -137,6 +137,19 @@ def test_a_value_without_an_interval_says_so(real, sources):
     assert not table[table.reference == "train"].warning.str.contains("No interval").any()
 
 
+def test_a_network_that_knows_the_training_scans_has_a_floor_of_held_out_scans(real, sources):
+    """To such a network training scans look unlike all others: as a floor they would make any model look real."""
+    features = real.embeddings.features.copy()
+    features[14:] += 8.0
+    known = Embeddings(features, real.embeddings.ids, META | {"network": "cohort_encoder"})
+    test = scored("fid", Reals(known, real.splits, real.participants), sources[:1]).table.iloc[0]
+    assert (test.reference, test.n) == ("test", 7)  # half of ten test and four validation scans
+    assert test.floor < test.value * 2 and test.floor_high < 60
+    assert "knows them" in test.warning
+    other = Embeddings(features, real.embeddings.ids, META)
+    assert scored("fid", Reals(other, real.splits, real.participants), sources[:1]).table.floor[0] > 300
+
+
 def test_other_features_and_unknown_scans_are_refused(real, sources):
     with pytest.raises(MrisynthError, match="noise have features 'medicalnet'"):
         scored("fid", real, [*sources, Source("noise", "control", embeddings(5, features="medicalnet"))])

@@ -77,9 +77,10 @@ def test_a_space_that_notices_every_control_is_trusted():
 
 
 def test_a_missed_control_is_named_and_an_unknown_one_is_not_passed_over():
-    (sentence,) = untrusted_sentences(verdicts_of(kid_blurred=0.9, coverage_duplicated=0.85))
+    (sentence,) = untrusted_sentences(verdicts_of(kid_blurred=0.9, coverage_duplicated=0.85, recall_duplicated=0.9))
     assert "random at view 32 cannot be trusted" in sentence
-    assert "blurred (kid)" in sentence and "duplicated (coverage)" in sentence and "fid" not in sentence
+    assert "blurred (kid)" in sentence and "duplicated (recall, coverage)" in sentence and "fid" not in sentence
+    assert untrusted_sentences(verdicts_of(coverage_duplicated=0.85)) == []  # recall notices
     (sentence,) = untrusted_sentences(verdicts_of(fid_noise=float("nan")))
     assert "not known: too few scans" in sentence
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mrisynth.errors import MrisynthError
+from mrisynth.feature_weights import COHORT_ENCODER
 from mrisynth.files import atomic
 
 
@@ -31,6 +32,11 @@ class Embeddings:
     ids: list[str]
     meta: dict[str, Any]
     image_sha256: list[str] = field(default_factory=list)
+
+    @property
+    def knows_training_scans(self) -> bool:
+        """Whether the network learned from this cohort's training scans, which then look unlike all others to it."""
+        return self.meta.get("network") == COHORT_ENCODER
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
         """Return the features of the named volumes, in that order."""

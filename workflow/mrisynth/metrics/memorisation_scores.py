@@ -14,7 +14,7 @@ from mrisynth.metrics.authenticity import authenticity
 from mrisynth.metrics.membership import members_found, membership_auc
 from mrisynth.metrics.memorisation import nearest_ratio
 from mrisynth.metrics.nearest import by_participant, distances
-from mrisynth.metrics.scoring import UNTRAINED_SENTENCE, Reals, Source
+from mrisynth.metrics.scoring import KNOWS_SENTENCE, UNTRAINED_SENTENCE, Reals, Source
 from mrisynth.metrics.table import Better, Score
 from mrisynth.seeds import numpy_generator
 
@@ -71,6 +71,7 @@ def memorisation_scores(
     """
     meta = real.embeddings.meta
     sentences = () if meta["trained"] else (UNTRAINED_SENTENCE,)
+    sentences += (KNOWS_SENTENCE,) if real.embeddings.knows_training_scans else ()
     origin = Origin(meta["features"], meta["weights_sha256"], meta["trained"], view, seed, sentences)
     space = _Space(
         real.embeddings,

@@ -21,6 +21,9 @@ REFERENCES = ("test", "train")
 
 UNTRAINED_SENTENCE = "Features of an untrained random network: compare only within this study."
 
+KNOWS_SENTENCE = "The feature network learned from the training scans and knows them: read the test reference."
+"""Of spaces whose floor is of held-out scans alone, and whose train reference says little."""
+
 NEIGHBOUR_SCANS = 1000
 """Below this many scans a set, shares of nearest-neighbour balls move by several hundredths from draw to draw."""
 
@@ -86,14 +89,15 @@ def score_sources(
 
     Both sets of a comparison hold the same number n of scans, and n is the same for all sources given here.
 
-    * reference ``test``: n test scans against n samples; the floor is n test scans against n training scans.
+    * reference ``test``: n test scans against n samples; the floor is n test scans against n training scans, or, to a
+      network that learned from the training scans, against other test and validation scans.
     * reference ``train``: half the training scans against n samples; the floor is one half against the other. (The
       halves are drawn by scan: a participant with two scans may stand in both, which lowers the floor.)
 
     What must be chosen is chosen anew in each of ``draws`` seeded draws, the same for every model, and values and
     floors are means over the draws. Intervals are those of such means (:func:`mrisynth.metrics.intervals.interval`).
-    Scans of the validation split are used by neither. The kernel distance is that of features in standard deviations of
-    the training scans: its cubic kernel would otherwise see the few features with the largest numbers alone.
+    Scans of the validation split are used for nothing else. The kernel distance is that of features in standard
+    deviations of the training scans: its cubic kernel would otherwise see the few features with the largest numbers.
 
     Args:
         name: ``fid``, ``kid``, ``precision_recall`` or ``density_coverage``.
@@ -113,6 +117,8 @@ def score_sources(
     _check_same_features(real.embeddings, sources)
     scans = {split: real.scans_of(split) for split in REFERENCES}
     groups = {split: real.embeddings.rows(ids) for split, ids in scans.items()}
+    if real.embeddings.knows_training_scans:
+        groups["held_out"] = real.embeddings.rows([*scans["test"], *real.scans_of("validation")])
     scale = groups["train"] if name == "kid" and len(groups["train"]) else None
     groups = {split: _scaled(features, scale) for split, features in groups.items()}
     rows: list[Score] = []
@@ -173,7 +179,7 @@ class _Task:
 
     def floors(self) -> np.ndarray:
         """Return the metric of real against real scans, [draws, values]."""
-        other = "train"
+        other = _others(self.reference, self.groups)
         comparison = self.metric.between(self.groups[self.reference], self.groups[other])
         return np.array([comparison(*self._real_rows(draw)) for draw in range(self.draws)])
 
@@ -196,6 +202,10 @@ class _Task:
     def _real_rows(self, draw: int) -> list[np.ndarray]:
         """Return n rows of the reference set and n of the real set of the floor; disjoint scans."""
         generator = numpy_generator(self.seed, "score", self.reference, draw)
+        if _others(self.reference, self.groups) == "held_out":  # the test scans stand first in it
+            chosen = generator.permutation(len(self.groups["test"]))[: self.n]
+            left = np.setdiff1d(np.arange(len(self.groups["held_out"])), chosen)
+            return [chosen, generator.permutation(left)[: self.n]]
         if self.reference == "test":
             return [generator.permutation(len(self.groups[name]))[: self.n] for name in ("test", "train")]
         order = generator.permutation(len(self.groups["train"]))
@@ -219,9 +229,16 @@ def _check_same_features(real: Embeddings, sources: Sequence[Source]) -> None:
 
 def _equal_number(reference: str, groups: Mapping[str, np.ndarray], sources: Sequence[Source]) -> int:
     samples = min((len(source.embeddings.features) for source in sources), default=0)
+    if _others(reference, groups) == "held_out":
+        return min(len(groups["test"]), len(groups["held_out"]) // 2, samples)
     if reference == "test":
         return min(len(groups["test"]), len(groups["train"]), samples)
     return min(len(groups["train"]) // 2, samples)
+
+
+def _others(reference: str, groups: Mapping[str, np.ndarray]) -> str:
+    """Return the real scans that those of a reference are compared with for the floor."""
+    return "held_out" if reference == "test" and "held_out" in groups else "train"
 
 
 def _numbers(
@@ -270,4 +287,6 @@ def _warning(name: str, *, n: int, real: Embeddings, groups: Mapping[str, np.nda
         sentences.append(f"Only {n} scans a set, {NEIGHBOUR_SCANS} or more are recommended.")
     if not real.meta["trained"]:
         sentences.append(UNTRAINED_SENTENCE)
+    if real.knows_training_scans:
+        sentences.append(KNOWS_SENTENCE)
     return " ".join(sentences)

@@ -13,9 +13,9 @@ _SEES = {
 }
 """Control -> the values that are made to notice it: bad images lower fidelity, duplicates lower variety."""
 
-_JUDGES = {"duplicated": ("recall", "coverage")}
-_JUDGES_OF_IMAGES = ("fid", "kid")
-"""The values that a feature space is judged by: distances where images are bad, shares where variety is."""
+_DISTANCES = ("fid", "kid")
+_VARIETY = ("recall", "coverage", "clipped_coverage")
+"""The values that a feature space is judged by: every distance where images are bad, any share where variety is."""
 
 COLUMNS = ["features", "features_trained", "view", "control", "metric", "value", "floor", "bound", "n", "noticed"]
 
@@ -54,21 +54,23 @@ def control_verdicts(scores: pd.DataFrame) -> pd.DataFrame:
 def untrusted_sentences(verdicts: pd.DataFrame) -> list[str]:
     """Return a sentence for each feature space and view that misses a control.
 
-    Bad images (noise, blurred, shuffled) must be noticed by the Fréchet and the kernel distance, repetition by recall
-    and coverage: the distances compare means and spreads, which a few repeated scans can have, too.
+    Bad images (noise, blurred, shuffled) must be noticed by the Fréchet and by the kernel distance, repetition by
+    recall or by a coverage: distances compare means and spreads, which a few repeated scans can have, too, and with few
+    scans one of the shares may be too coarse.
     """
     found = []
     for (features, view), part in verdicts.groupby(["features", "view"], sort=False):
-        judges = part["control"].map(lambda control: _JUDGES.get(control, _JUDGES_OF_IMAGES))
-        judged = part[[metric in names for metric, names in zip(part["metric"], judges, strict=True)]]
-        missed = judged[judged["noticed"].eq(False)]
-        if len(missed):
-            names = ", ".join(f"{row.control} ({row.metric})" for row in missed.itertuples())
+        images = part[(part["control"] != "duplicated") & part["metric"].isin(_DISTANCES)]
+        variety = part[(part["control"] == "duplicated") & part["metric"].isin(_VARIETY)]
+        missed = [f"{row.control} ({row.metric})" for row in images[images["noticed"].eq(False)].itertuples()]
+        if len(variety) and variety["noticed"].eq(False).all():
+            missed.append(f"duplicated ({', '.join(variety['metric'])})")
+        if missed:
             found.append(
                 f"The feature space {features} at view {view} cannot be trusted for this cohort: real scans do not "
-                f"score better than {names}."
+                f"score better than {', '.join(missed)}."
             )
-        elif judged["noticed"].isna().any():
+        elif images["noticed"].isna().any() or (len(variety) and variety["noticed"].isna().all()):
             found.append(
                 f"Whether the feature space {features} at view {view} can be trusted is not known: too few scans for "
                 "its controls."
