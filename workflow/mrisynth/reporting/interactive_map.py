@@ -13,8 +13,8 @@ import pandas as pd
 from mrisynth.clusters.verdict import stability_sentence
 from mrisynth.reporting.density import SHARES, box_of, density_of
 from mrisynth.reporting.maps import group_names, real_groups, sample_groups
-from mrisynth.reporting.standalone import write_standalone
 from mrisynth.reporting.style import PALETTE, features_label
+from mrisynth.reporting.templates import embedded_json, write_html
 
 _TEMPLATE = "interactive_map.html.jinja"
 _KNOWN = ("participant_id", "sex", "age", "age_tercile", "site", "diagnosis")
@@ -62,10 +62,10 @@ def write_interactive_map(
         "palette": PALETTE,
         "density": _regions(clusters, box),
     }
-    write_standalone(
+    write_html(
         path,
         _TEMPLATE,
-        data=data,
+        data=embedded_json(data),
         title=title,
         model=facts["model"],
         round=facts["round"],

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from mrisynth import __version__
 from mrisynth.files import atomic
@@ -52,6 +55,12 @@ def write_html(path: str | Path, template: str, **content: Any) -> None:
         html = html.replace(_SCRIPT_HASH, f"sha256-{digest}", 1)
     with atomic(path) as unfinished:
         unfinished.write_text(html, encoding="utf-8")
+
+
+def embedded_json(data: Mapping[str, Any]) -> Markup:
+    """Return data for a script of a page: JSON that ends no script element and starts no comment."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
 
 def _png(path: Path) -> str:
