@@ -86,8 +86,10 @@ FIVE_MODELS = {
 SMALL_STUDY = {
     name: count
     for name, count in FIVE_MODELS.items()
-    if not name.startswith(("download_", "convert_")) and name not in ("train_chunk", "validate_chunk", "draw_samples")
+    if not name.startswith(("download_", "convert_"))
+    and name not in ("train_chunk", "validate_chunk", "draw_samples", "train_encoder")
 } | dict.fromkeys(("prepare_template", "summarise_quality", "write_quality_page", "accept_scans", "build_pyramid"), 1)
+ONE_SPACE = {"embed_real": 1, "embed_control": 4, "embed_samples": 5}  # the demo has random features alone
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_the_literal_commands_plan_the_full_study(snakemake, clean_clone, words,
 
 
 def test_the_demo_plans_every_stage_and_no_download(snakemake, fresh):
-    jobs = SMALL_STUDY | {"simulate_heads": 4, "extract_brains": 4, "register_scans": 4}
+    jobs = SMALL_STUDY | ONE_SPACE | {"simulate_heads": 4, "extract_brains": 4, "register_scans": 4}
     planned = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh)
     found = planned.jobs
     assert found["train_chunk"] >= 10, planned.text
@@ -144,7 +146,7 @@ def test_a_model_more_is_one_model_more(snakemake, fresh):
     before = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh).jobs
     after = snakemake("-n", "--configfile", "config/demo.yaml", "--config", fresh, more).jobs
     grown = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
-    expected = EACH_MODEL | dict.fromkeys(("train_chunk", "validate_chunk", "draw_samples"), 1)
+    expected = EACH_MODEL | dict.fromkeys(("train_chunk", "validate_chunk", "draw_samples", "embed_samples"), 1)
     assert grown == expected | {"total": sum(expected.values())}
 
 
