@@ -10,6 +10,13 @@ WEIGHT_CONVERSIONS = conversions(STUDY.config["features"])
 VALIDATION_FEATURES = EVALUATION["validation_features"] or EVALUATION["features"][0]
 
 
+def feature_width(features):
+    """How many features the network of this name gives, for the estimate of the disk."""
+    spec = STUDY.config["features"][features]
+    usual = {"random": 256, COHORT_ENCODER: 64, "inception": 6144}
+    return spec["width"] or usual.get(spec["network"], 2048)
+
+
 def weights_of(features, size):
     """The weights of the feature network of this name for volumes of a size, [] for the random one."""
     spec = STUDY.config["features"][features]

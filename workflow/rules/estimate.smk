@@ -19,8 +19,7 @@ rule estimate_study:
             samples=STUDY.config["sampling"]["count"],
             nifti=STUDY.config["sampling"]["nifti"],
             feature_widths=[
-                STUDY.config["features"][name].get("width", 2048)
-                for name in STUDY.config["evaluation"]["features"]
+                feature_width(name) for name in STUDY.config["evaluation"]["features"]
             ],
             brain_extraction=(
                 None if EXTRACTION["already_extracted"] else EXTRACTION["method"]
