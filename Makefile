@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test lint bench
+.PHONY: setup demo test faults envs slurm-test lint bench
 
 setup: $(READY)
 
@@ -24,6 +24,24 @@ demo: $(READY)
 
 test: $(READY)
 	python -m pytest
+
+# Every fault of docs/faults.md is injected; a table at the end. Some of them only: make faults ONLY="1 6".
+faults: $(READY)
+	python tests/faults/run.py $(ONLY)
+
+# Every environment of workflow/envs is made, imports all that its rules can, and runs some of them; all are removed.
+envs: $(READY)
+	python -m pytest tests/environments -m environments
+
+# The container recipe of the environments, as Snakemake writes it; without conda, its stand-in answers for it.
+Containerfile: $(wildcard workflow/envs/*.yaml) | $(READY)
+	PATH="$$PATH:$(CURDIR)/tests/stand_ins/conda/bin" snakemake --containerize > $@.unfinished
+	mv $@.unfinished $@
+
+# A Slurm of this machine alone in a temporary folder, and a small study through `snakemake --profile slurm all`.
+slurm-test: $(READY)
+	tests/slurm/install
+	python -m pytest tests/slurm -m slurm
 
 lint: $(READY)
 	ruff check .

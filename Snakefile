@@ -11,6 +11,8 @@ include: "workflow/common.smk"
 include: "workflow/scores.smk"
 include: "workflow/rounds.smk"
 include: "workflow/chain.smk"
+include: "workflow/ends.smk"
+include: "workflow/driver.smk"
 
 
 pathvars:
@@ -31,6 +33,7 @@ wildcard_constraints:
     condition="|".join(["none", *STUDY.config["conditions"]]),
     model="|".join(STUDY.models),
     features="|".join(STUDY.config["features"]),
+    control="|".join(CONTROLS),
 
 
 include: "workflow/rules/acquire.smk"
@@ -52,8 +55,10 @@ include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/utility.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/latents.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/estimate.smk"
 
 
@@ -65,8 +70,11 @@ rule all:
         "<results>/report/index.html",
         "<results>/report/comparison.html",
         scorecards,
+        terms_of_models,
+        samples_as_nifti,
         latent_reports,
         cluster_reports,
+        "<results>/ro-crate-metadata.json",
     localrule: True
 
 

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 
 from mrisynth.configuration import complete, load_schema
+from mrisynth.controls import CONTROLS, control_volumes
 from mrisynth.embedding import FeatureNetwork, FeatureSpec, load_network
-from mrisynth.embedding.controls import CONTROLS, control_volumes
 from mrisynth.embedding.encoder_job import EncoderFiles, make_encoder
 from mrisynth.embedding.volumes import embed_volumes
 from mrisynth.files import read_json, read_table

@@ -20,6 +20,15 @@ def what_is_trained(wildcards):
     return {key: value for key, value in recipe.items() if key not in RUN_KEYS}
 
 
+def recipes_for_readers():
+    """The recipes of all models as pages show them: of a file to start from only the name."""
+    recipes = {name: asdict(model) for name, model in STUDY.models.items()}
+    for recipe in recipes.values():
+        if recipe["start_from"]:
+            recipe["start_from"] = Path(recipe["start_from"]).name
+    return recipes
+
+
 def run_key(key):
     """A resource with the value of such a key: the job needs it, and resources start nothing again."""
     return lambda wildcards: int(getattr(STUDY.models[wildcards.model], key))

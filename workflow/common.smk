@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from mrisynth.errors import ConfigError
+from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.feature_weights import PUBLISHED, WEIGHTS_FOLDER
 from mrisynth.study import Study
+from mrisynth.versions import version_of
 from snakemake.exceptions import WorkflowError
 
 HD_BET_WEIGHTS = f"{WEIGHTS_FOLDER}/hd_bet"
@@ -15,12 +16,13 @@ DOWNLOADED_TEMPLATE = "resources/template/icbm152_2009c"
 
 try:
     STUDY = Study.read(
-        {key: value for key, value in config.items() if key != "pathvars"},
+        config,
         schema=workflow.source_path("schemas/config.schema.yaml"),
         source=", ".join(os.path.relpath(file) for file in workflow.configfiles)
         or "--config",
     )
     STUDY.bundles  # lists the scans, so that a missing folder is named now and not in a job
+    STUDY.redistribution  # so that a right that is stated on nobody's word is named now
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -54,6 +56,16 @@ def raw_scans(scans, bundles):
         return folders
     files = [scan for scan in scans if not scan.dicom and not scan.archive]
     return [*folders, *(str(scan.path) for scan in files if scan.path.exists())]
+
+
+def raw_scans_of_cohort(wildcards):
+    """Inputs of the tables of the cohort; a function, so that a job that does not need them lists no 100,000 files."""
+    return raw_scans(STUDY.scans, STUDY.bundles)
+
+
+def files_of_cohort(wildcards):
+    """The scans of the cohort as {scan: [participant, path]}."""
+    return {scan.scan: [scan.participant_id, str(scan.path)] for scan in STUDY.scans}
 
 
 def raw_scans_of_bundle(wildcards):
@@ -141,14 +153,20 @@ def exclusions(wildcards):
     return table if Path(table).exists() else []
 
 
+def title_that_starts_nothing(wildcards, input):
+    """The title, for a page that training waits for: parameters that are given `input` make nothing run again."""
+    return STUDY.config["title"]
+
+
 def condition_of_model(wildcards):
     """The condition table of a model."""
     return f"<results>/conditions/{STUDY.models[wildcards.model].condition}.tsv"
 
 
 def all_local_cores(wildcards):
-    """Every core where jobs run on this machine, so that nothing starts beside a plan; one on a cluster."""
-    return workflow.cores or 1
+    """Every core where jobs run on this machine, so that nothing starts beside; one where jobs are submitted."""
+    submitted = workflow.non_local_exec or workflow.remote_exec
+    return 1 if submitted else workflow.cores
 
 
 def by_size(small, middle, large):
@@ -159,6 +177,44 @@ def by_size(small, middle, large):
         return small if size <= 64 else middle if size <= 96 else large
 
     return value
+
+
+PICTURES_THAT_STAY = (
+    {} if STUDY.redistribution.allowed else {"kept": directory("<results>/pictures")}
+)
+
+
+def showing_participants(path, **about):
+    """An output of Snakemake's report, where data of its participants may leave the study; else an output alone."""
+    return report(path, **about) if STUDY.redistribution.allowed else path
+
+
+def terms_of_models(wildcards):
+    """What lies beside every model and its samples to say who may have them."""
+    kinds = ("models", "samples")
+    return [
+        f"<results>/{kind}/{name}/TERMS.md" for kind in kinds for name in STUDY.models
+    ]
+
+
+def what_is_exported(wildcards):
+    """Inputs of the export; where results may not be passed on it ends here, before anything is computed."""
+    try:
+        STUDY.redistribution.require("The export")
+    except MrisynthError as error:
+        raise WorkflowError(str(error)) from None
+    pages = [f"<results>/report/{page}.html" for page in ("index", "comparison")]
+    tables = ["<results>/comparison.tsv", "<results>/replicates.tsv"]
+    cited = [f"<results>/provenance/citations.{ending}" for ending in ("tsv", "bib")]
+    models = [f"<results>/models/{model}/recipe.json" for model in STUDY.models]
+    samples = [f"<results>/samples/{model}/samples.tsv" for model in STUDY.models]
+    drawn = samples_as_nifti(wildcards)
+    return [*pages, *tables, *cited, *models, *samples, *drawn, *scorecards(wildcards)]
+
+
+def samples_as_nifti(wildcards):
+    """The folders of the first samples of every model as NIfTI."""
+    return [f"<results>/samples/{model}/nifti" for model in STUDY.models]
 
 
 def scorecards(wildcards):

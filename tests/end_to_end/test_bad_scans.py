@@ -60,6 +60,7 @@ def words(bids) -> list[str]:
     return ["--configfile", "tests/config/tiny.yaml", "--config", "folder=studies/bad", cohort]
 
 
+@pytest.mark.fault(11)
 def test_each_bad_scan_is_a_row_with_its_reason(run_snakemake, clean_clone, words, bids):
     target = "studies/bad/quality/scans.tsv"
     allowed = [*words, "preprocessing={max_excluded_fraction: 0.6}"]
@@ -75,6 +76,7 @@ def test_each_bad_scan_is_a_row_with_its_reason(run_snakemake, clean_clone, word
         assert (clean_clone / "studies/bad/preprocessed" / scan / "quality.json").exists()
 
 
+@pytest.mark.fault(11)
 def test_too_many_bad_scans_stop_the_study_and_lose_nothing(run_snakemake, clean_clone, words):
     brains = sorted((clean_clone / "studies/bad/preprocessed").glob("*/T1w_brain.nii.gz"))
     before = [sha256_of(brain) for brain in brains]
@@ -93,6 +95,7 @@ def test_too_many_bad_scans_stop_the_study_and_lose_nothing(run_snakemake, clean
     assert "sub-truncated" in (quality / "index.html").read_text()
 
 
+@pytest.mark.fault(18)
 def test_a_condition_with_one_class_is_refused_by_name(run_snakemake, clean_clone, words, bids):
     for row, line in enumerate(lines := (bids / "participants.tsv").read_text().splitlines()):
         lines[row] = line.replace("\tM", "\tF")

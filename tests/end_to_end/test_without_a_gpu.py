@@ -10,6 +10,7 @@ import torch
 pytestmark = pytest.mark.end_to_end
 
 
+@pytest.mark.fault(32)
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_the_literal_target_stops_with_an_estimate_of_hours(run_snakemake, clean_clone):
     started = time.monotonic()

@@ -26,6 +26,7 @@ def scans(tmp_path: Path) -> dict[str, Path]:
     return dict(sorted(made.items()))
 
 
+@pytest.mark.fault(11)
 def test_each_bad_file_is_a_row_with_its_reason_and_the_others_finish(scans: dict[str, Path], tmp_path: Path) -> None:
     recipe = ExtractionRecipe(already_extracted=True, voxel_mm=4.0)
     table = extract_bundle(scans, tmp_path / "out", recipe=recipe).set_index("scan")

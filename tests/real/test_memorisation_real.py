@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from mrisynth.copy_study import RealVolumes, study_copies
+from mrisynth.copy_study import PackedScans, study_copies
 from mrisynth.metrics.planted import PLANTED, planted_copy
 
 pytestmark = pytest.mark.real
@@ -20,29 +19,23 @@ TWINS = ("IXI383-HH-2099", "IXI384-HH-2100")
 
 
 @pytest.fixture(scope="module")
-def real(shared_data):
+def real(shared_data, labelled_brain):
     heads = {path.name.removesuffix("-T1.nii.gz"): path for path in (shared_data / "heads_ixi_2mm").glob("*.nii.gz")}
     strangers = [scan for scan in sorted(heads) if scan not in TWINS][: SCANS - 2]
     scans = [TWINS[1], *strangers, TWINS[0]]
-    labels = shared_data / "labels" / "ixi_2mm_dlmuse"
-    images = np.stack([_brain(heads[scan], labels) for scan in scans])
+    images = np.stack([_cube(labelled_brain(heads[scan])) for scan in scans])
     splits = ["train"] * TRAIN + ["validation"] * 10 + ["test"] * (SCANS - TRAIN - 10)
-    return RealVolumes(images, scans, [scan[:6] for scan in scans], splits, VOXEL_MM)
+    return PackedScans(images, scans, [scan[:6] for scan in scans], splits, VOXEL_MM)
 
 
-def _brain(head, labels):
-    """The head inside its label map in a cube of 224 mm, moved and stretched so that all brains have one width each way."""
-    image = nib.as_closest_canonical(nib.load(head))
-    label = nib.as_closest_canonical(nib.load(labels / head.name.replace(".nii.gz", "_DLMUSE.nii.gz")))
-    mask = ndimage.binary_fill_holes(np.asarray(label.dataobj) > 0)
-    values = np.asarray(image.dataobj, dtype=np.float32)
-    values = np.clip(values / np.percentile(values[mask], 99.8), 0, 1) * mask
-    places = np.argwhere(mask)
+def _cube(brain):
+    """The brain in a cube of 224 mm, moved and stretched so that all brains have one width each way."""
+    places = np.argwhere(brain.mask)
     axes, widths = np.linalg.eigh(np.cov(places.T))[::-1]
     turn = axes[:, np.abs(axes).argmax(axis=1)]
     step = turn * np.sign(np.diag(turn)) * np.sqrt(widths[np.abs(axes).argmax(axis=1)]) / SPREAD
     start = places.mean(axis=0) - step @ np.full(3, (SIZE - 1) / 2)
-    cube = ndimage.affine_transform(ndimage.gaussian_filter(values, 0.7), step, start, (SIZE,) * 3, order=1)
+    cube = ndimage.affine_transform(ndimage.gaussian_filter(brain.values, 0.7), step, start, (SIZE,) * 3, order=1)
     return np.rint(255 * cube).astype(np.uint8)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from mrisynth.controls import noise_volumes
 from mrisynth.embedding import FeatureSpec, load_network
-from mrisynth.embedding.controls import noise_volumes
 from mrisynth.embedding.embed import embed
 from mrisynth.embeddings import Embeddings
 from mrisynth.metrics.scoring import Reals, Source, score_sources
@@ -19,20 +18,15 @@ SCANS, SIZE, EDGE = 60, 32, 96
 
 
 @pytest.fixture(scope="module")
-def brains(shared_data):
+def brains(shared_data, labelled_brain):
     heads = sorted((shared_data / "heads_ixi_2mm").glob("*.nii.gz"))[:SCANS]
-    return np.stack([_brain(head, shared_data / "labels" / "ixi_2mm_dlmuse") for head in heads])
+    return np.stack([_cube(labelled_brain(head)) for head in heads])
 
 
-def _brain(head, labels):
-    """The head inside its label map, centred in a cube of 192 mm and averaged to 6 mm."""
-    image = nib.as_closest_canonical(nib.load(head))
-    label = nib.as_closest_canonical(nib.load(labels / head.name.replace(".nii.gz", "_DLMUSE.nii.gz")))
-    mask = ndimage.binary_fill_holes(np.asarray(label.dataobj) > 0)
-    values = np.asarray(image.dataobj, dtype=float)
-    values = np.clip(values / np.percentile(values[mask], 99.8), 0, 1) * mask
-    centre = np.round(ndimage.center_of_mass(mask)).astype(int)
-    padded = np.pad(values, EDGE)
+def _cube(brain):
+    """The brain centred in a cube of 192 mm and averaged to 6 mm."""
+    centre = np.round(ndimage.center_of_mass(brain.mask)).astype(int)
+    padded = np.pad(brain.values, EDGE)
     start = centre + EDGE - EDGE // 2
     cube = padded[tuple(slice(first, first + EDGE) for first in start)]
     step = EDGE // SIZE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -27,24 +26,18 @@ FAST = {
 
 
 @pytest.fixture(scope="module")
-def brains(shared_data) -> np.ndarray:
+def brains(shared_data, labelled_brain) -> np.ndarray:
     heads = sorted((shared_data / "heads_ixi_2mm").glob("*.nii.gz"))[::3][: TRAINING + 16]
-    return np.stack([_brain(head, shared_data / "labels" / "ixi_2mm_dlmuse") for head in heads])
+    return np.stack([_cube(labelled_brain(head)) for head in heads])
 
 
-def _brain(head, labels):
-    """The head inside its label map, centred, with its extents brought to an average brain's, at 7 mm."""
-    image = nib.as_closest_canonical(nib.load(head))
-    label = nib.as_closest_canonical(nib.load(labels / head.name.replace(".nii.gz", "_DLMUSE.nii.gz")))
-    mask = ndimage.binary_fill_holes(np.asarray(label.dataobj) > 0)
-    values = np.asarray(image.dataobj, dtype=np.float32)
-    values = np.clip(values / np.percentile(values[mask], 99.8), 0, 1) * mask
-    voxel_mm = np.array(image.header.get_zooms())
-    places_mm = np.argwhere(mask) * voxel_mm
+def _cube(brain):
+    """The brain centred, with its extents brought to an average brain's, at 7 mm."""
+    places_mm = np.argwhere(brain.mask) * brain.voxel_mm
     stretch = places_mm.std(axis=0) / np.array([30.8, 37.4, 28.9])
     grid_mm = (np.arange(2 * SIZE) + 0.5 - SIZE) * VOXEL_MM / 2
-    axes = [(grid_mm * stretch[axis] + places_mm.mean(axis=0)[axis]) / voxel_mm[axis] for axis in range(3)]
-    fine = ndimage.map_coordinates(ndimage.uniform_filter(values, 2), np.meshgrid(*axes, indexing="ij"), order=1)
+    axes = [(grid_mm * stretch[axis] + places_mm.mean(axis=0)[axis]) / brain.voxel_mm[axis] for axis in range(3)]
+    fine = ndimage.map_coordinates(ndimage.uniform_filter(brain.values, 2), np.meshgrid(*axes, indexing="ij"), order=1)
     return np.round(255 * fine.reshape(SIZE, 2, SIZE, 2, SIZE, 2).mean(axis=(1, 3, 5))).astype(np.uint8)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from support.state_digest import state_digest
 
 from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
@@ -41,7 +40,7 @@ def train() -> Callable[..., State]:
     def run(folder: Path, recipe: ModelRecipe, *, chunk: int = 0, previous: Path | None = None, **changes) -> State:
         folder.mkdir(exist_ok=True)
         files = {"state": folder / f"state-{chunk}.pt", "curve": folder / f"curve-{chunk}.tsv", "previous": previous}
-        files |= {name: changes.pop(name) for name in ("start", "candidate", "watch") if name in changes}
+        files |= {name: changes.pop(name) for name in ("start", "candidate", "watch", "stopped") if name in changes}
         columns = changes.pop("columns", CLASSES)
         classes = [""]
         for words in columns.values():
@@ -58,24 +57,4 @@ def train() -> Callable[..., State]:
 @pytest.fixture(scope="session")
 def digest() -> Callable[[Path], str]:
     """The SHA-256 of every tensor and number of a state."""
-
-    def of(path: Path) -> str:
-        found = hashlib.sha256()
-
-        def add(value) -> None:
-            if isinstance(value, dict):
-                for key in value:
-                    found.update(str(key).encode())
-                    add(value[key])
-            elif isinstance(value, torch.Tensor):
-                found.update(value.contiguous().numpy().tobytes())
-            elif isinstance(value, list | tuple):
-                for item in value:
-                    add(item)
-            else:
-                found.update(str(value).encode())
-
-        add(torch.load(path, weights_only=True))
-        return found.hexdigest()
-
-    return of
+    return state_digest

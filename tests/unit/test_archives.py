@@ -83,6 +83,7 @@ BAD_TARS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("kind", BAD_TARS)
 def test_a_bad_tar_writes_nothing_at_all(tmp_path: Path, kind: str) -> None:
     archive = BAD_TARS[kind](tmp_path / "bad.tar")
@@ -92,6 +93,7 @@ def test_a_bad_tar_writes_nothing_at_all(tmp_path: Path, kind: str) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(
     ("entries", "mode"),
     [
@@ -109,6 +111,7 @@ def test_a_bad_zip_writes_nothing_at_all(tmp_path: Path, entries: list[tuple[str
     assert {path.name for path in tmp_path.iterdir()} == {"bad.zip"}
 
 
+@pytest.mark.fault(13)
 def test_limits_on_members_and_bytes(tmp_path: Path) -> None:
     archive = _tar(tmp_path / "many.tar", *[(f"f{index}", b"") for index in range(50)])
     with pytest.raises(MrisynthError, match="more than 49 members"):
@@ -136,6 +139,7 @@ def _million(path: Path, members: int = 10**6) -> Path:
     return path
 
 
+@pytest.mark.fault(13)
 def test_a_million_members_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     archive = _million(tmp_path / "many.tar.gz")
     assert archive.stat().st_size < 64 * 2**20
@@ -146,6 +150,7 @@ def test_a_million_members_are_refused_before_anything_is_written(tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.fault(13)
 def test_a_bomb_of_a_tar_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     info = tarfile.TarInfo("zeros")
     info.size = 2**40
@@ -155,6 +160,7 @@ def test_a_bomb_of_a_tar_is_refused_before_anything_is_written(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.fault(13)
 def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         archive = _zip(tmp_path / "a.zip", ("a", b"1"), ("a", b"2"))
@@ -163,6 +169,7 @@ def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.fault(13)
 def test_a_link_that_stands_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "elsewhere").mkdir()
@@ -172,6 +179,7 @@ def test_a_link_that_stands_in_the_folder_is_not_followed(tmp_path: Path) -> Non
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("cut", [0, 300, 700])
 def test_a_truncated_archive_is_one_sentence(tmp_path: Path, cut: int) -> None:
     whole = _tar(tmp_path / "whole.tar", ("a", b"x" * 5000)).read_bytes()
@@ -185,6 +193,7 @@ def test_a_truncated_archive_is_one_sentence(tmp_path: Path, cut: int) -> None:
     assert not (tmp_path / "out" / "a").exists()
 
 
+@pytest.mark.fault(13)
 def test_a_flipped_byte_in_a_zip_is_noticed(tmp_path: Path) -> None:
     path = _zip(tmp_path / "a.zip", ("a", bytes(range(256)) * 50))
     content = bytearray(path.read_bytes())

@@ -100,6 +100,7 @@ def weights_folder(folder: Path, checkpoint: object) -> Path:
     return folder
 
 
+@pytest.mark.fault(23)
 def test_hd_bet_files_that_are_no_json_are_named(tmp_path: Path):
     weights = weights_folder(tmp_path / "release", {})
     (weights / "plans.json").write_text("<html>")
@@ -117,6 +118,7 @@ class Hostile:
         return Path.touch, (self.canary,)
 
 
+@pytest.mark.fault(23)
 def test_hd_bet_checkpoint_that_would_run_code_is_refused(brain: Path, tmp_path: Path):
     canary = tmp_path / "canary"
     weights = weights_folder(tmp_path / "release", {"network_weights": {}, "logging": Hostile(canary)})

@@ -67,6 +67,7 @@ def test_errors_in_years_have_the_plain_standard_error() -> None:
     found = mean_over_classes(years, ["all"] * 50, groups=_people(50))
     assert (found.value, found.error) == pytest.approx((years.mean(), years.std(ddof=1) / np.sqrt(50)))
     assert np.isnan(mean_over_classes(years[:1], ["all"], groups=["p"]).error)
+    assert np.isnan(mean_over_classes(years[:0], [], groups=[], extremes=(0, 1)).value)
 
 
 def test_halves_spread_as_the_standard_error() -> None:

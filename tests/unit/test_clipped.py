@@ -93,6 +93,7 @@ def test_an_outlier_among_the_real_rows_opens_density_but_not_its_clipped_form()
     assert found.clipped_density == 0.0
 
 
+@pytest.mark.fault(20)
 def test_identical_disjoint_and_duplicated_sets(route):
     real = np.random.default_rng(0).normal(size=(24, 6))
     identical = density_coverage(real, real.copy(), k=3)
@@ -117,6 +118,7 @@ def test_influences_of_density_are_those_of_leaving_a_row_out(route):
     assert (moved[0][:, 1:] == 0).all() and (moved[1][:, 1:] == 0).all()
 
 
+@pytest.mark.fault(20)
 def test_refusals():
     rows = np.random.default_rng(0).normal(size=(5, 2))
     with pytest.raises(MrisynthError, match=r"3 synthetic rows.*6 or more|5 real rows.*6 or more"):

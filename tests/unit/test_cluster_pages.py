@@ -112,6 +112,7 @@ def test_t_sne_keeps_groups_apart():
     np.testing.assert_array_equal(tsne_map(features, seed=1), places)
 
 
+@pytest.mark.fault(22)
 def test_the_page_stands_alone_and_knows_every_scan(clusters, projections, tmp_path):
     scans = pd.DataFrame({"scan": clusters["scan"], "participant_id": "p", "sex": "f", "age": 40.25, "site": EVIL})
     scans.loc[0, ["sex", "age"]] = None

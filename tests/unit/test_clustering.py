@@ -117,6 +117,10 @@ def test_few_scans_cut_the_neighbours_down_and_say_so(features):
     assert set(found.labels) == {0, 1}
 
 
+def test_more_components_than_features_are_all_of_them(features, fitted):
+    assert fit(features, components=50).labels.tolist() == fitted.labels.tolist()
+
+
 def test_the_principal_plane_is_as_wide_as_the_map(features, truth):
     like = np.random.default_rng(1).normal(size=(40, 2)) * 7
     plane = principal_plane(features, settings=THREE, like=like)

@@ -153,6 +153,7 @@ def test_encoder_is_a_trained_feature_network_with_its_checksum(trained, scans):
         network(torch.zeros(1, 1, 24, 24, 24))
 
 
+@pytest.mark.fault(23)
 def test_files_that_are_no_encoder_are_refused(trained, tmp_path):
     spec = FeatureSpec("coded", "cohort_encoder", weights=tmp_path / "encoder.safetensors")
     with pytest.raises(MrisynthError, match="is not there; train it first"):
@@ -190,6 +191,14 @@ def test_targets_are_numbers_or_categories_of_the_training_scans(scans):
     assert by_name["sex"].classes[by_name["sex"].commonest] == scans["sex"][training].mode()[0]
     with pytest.raises(MrisynthError, match="name weight, which is no column of the scans table; known are scan, age"):
         find_targets(table, ["weight"], training=training)
+
+
+def test_a_target_of_true_and_false_is_learnt_and_one_that_is_no_column_is_refused(scans, settings, tmp_path):
+    answered = scans.assign(answered=[row % 3 == 0 for row in range(60)])
+    facts = read_json(made(tmp_path / "bool", answered, heads(scans), settings, targets=["answered"], epochs=1).facts)
+    assert facts["skipped_targets"] == {} and facts["targets"]["answered"]["train"]["scans"] == 30
+    with pytest.raises(MrisynthError, match="name agee, which is no column of the scans table"):
+        made(tmp_path / "typo", scans, heads(scans), settings, targets=["agee"], epochs=1)
 
 
 def test_too_few_scans_and_a_runaway_loss_are_refused(scans):

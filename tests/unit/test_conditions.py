@@ -79,6 +79,7 @@ def test_labels_and_counts_follow_the_scans_asked_for(scans: pd.DataFrame) -> No
         condition.labels(["sub-99"])
 
 
+@pytest.mark.fault(16)
 def test_a_category_that_no_training_scan_has_is_unlabelled(scans: pd.DataFrame) -> None:
     scans["diagnosis"] = ["a", "b", "a", "b", "a", "b", "c", "a"]
     scans["split"] = ["train"] * 6 + ["test"] * 2
@@ -105,6 +106,7 @@ def test_impossible_columns_are_one_sentence(scans: pd.DataFrame, columns: list[
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
+@pytest.mark.fault(18)
 def test_a_column_without_values_and_one_joint_class_are_refused(scans: pd.DataFrame) -> None:
     with pytest.raises(MrisynthError, match="no value at all"):
         build_condition("c", scans.assign(diagnosis=None), kind="categorical", columns=["diagnosis"])

@@ -57,6 +57,9 @@ def test_defaults_of_one_family_do_not_leak_into_the_other():
         ({"cohort": {}}, r"the key cohort\.name is missing"),
         ({"cohort__name": "oasis"}, r"cohort\.name is 'oasis'; expected one of ixi, bids, simulated, adni, ukbiobank"),
         ({"folder": "../elsewhere"}, r"folder is '\.\./elsewhere', which does not match"),
+        ({"features__voxels": {"network": "random"}}, r"features is 'voxels', which .*voxels stand for something else"),
+        ({"models__labels": {"family": "hagan"}}, r"models is 'labels', which .*labels stands for your own label maps"),
+        ({"conditions": {"none": {"kind": "random"}}}, r"conditions is 'none', which .*none is there already"),
         ({"models__wgp_hagan__size": 33}, r"models\.wgp_hagan\.size is 33; expected a multiple of 32"),
         (
             {"models__wgp_hagan__recipe": {"widht": 8}},

@@ -20,6 +20,7 @@ def _participants(folder: Path, text: str) -> pd.DataFrame:
     return bids.read_participants(folder).set_index("participant_id")
 
 
+@pytest.mark.fault(16)
 def test_bids_sexes_and_ages_are_normalised(tmp_path: Path) -> None:
     rows = ["M\t35", "F\t34,5", "female\tn/a", "male\t0", "1\t999", "2\t89+", "0\t40", "other\t", "3\t-4"]
     lines = [f"sub-{index:02d}\t{row}" for index, row in enumerate(rows, start=1)]
@@ -39,6 +40,7 @@ def test_bids_aliases_further_columns_and_ids_without_prefix(tmp_path: Path) -> 
     assert table.loc["sub-01", ["sex", "age", "diagnosis", "handedness"]].tolist() == ["f", 32.0, "depr", "left"]
 
 
+@pytest.mark.fault(16)
 def test_bids_repeated_rows(tmp_path: Path) -> None:
     text = "participant_id\tsex\tage\nsub-1\tF\t30\nsub-1\tF\tn/a\nsub-2\tF\t30\nsub-2\tM\t31\n"
     table = _participants(tmp_path, text)
@@ -54,6 +56,7 @@ def test_bids_without_the_table_is_empty_and_warns(tmp_path: Path, caplog: pytes
     assert "participants.tsv" in caplog.text
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -70,6 +73,7 @@ def test_bids_bad_tables_are_one_sentence(tmp_path: Path, content: bytes, words:
     assert words in str(error.value)
 
 
+@pytest.mark.fault(16)
 def test_a_formula_that_a_program_left_as_text_is_refused(tmp_path: Path) -> None:
     table = _participants(tmp_path, "participant_id\tsex\tage\n01\t=A1\t=30+4\n")
     assert table.loc["sub-01", ["sex", "age"]].isna().all()
@@ -97,6 +101,7 @@ def bids_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(("preset", "lost"), [("better", "conflict"), ("as_published", "dropped")])
 def test_a_cohort_logs_every_merge_conflict_refusal_and_absence(bids_folder: Path, preset: str, lost: str) -> None:
     cohort = {"name": "bids", "folder": str(bids_folder), "demographics_rules": {"preset": preset}}

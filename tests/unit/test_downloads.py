@@ -137,6 +137,7 @@ def test_the_right_bytes_arrive_and_nothing_else_stays(source: Download, tmp_pat
     assert _left(target.parent) == {"thing.bin"}
 
 
+@pytest.mark.fault(14)
 def test_a_file_in_place_needs_no_network(source: Download, server: _Server, tmp_path: Path) -> None:
     target = tmp_path / "thing.bin"
     target.write_bytes(CONTENT)
@@ -148,12 +149,14 @@ def test_a_file_in_place_needs_no_network(source: Download, server: _Server, tmp
     assert target.read_bytes()[:1] == b"x"
 
 
+@pytest.mark.fault(14)
 def test_two_server_errors_then_success(source: Download, server: _Server, tmp_path: Path) -> None:
     _fetch(replace(source, addresses=(server.address("shaky/x"),)), tmp_path / "thing.bin")
     assert len(server.requests) == 3
     assert (tmp_path / "thing.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.fault(14)
 def test_at_most_three_tries_and_growing_pauses(
     source: Download, server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +177,7 @@ def test_the_next_address_is_tried(source: Download, server: _Server, tmp_path: 
     assert (tmp_path / "thing.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(("mode", "words"), [("wrong", "checksum"), ("moved", "web page"), ("absent", "404")])
 def test_wrong_bytes_are_never_accepted(
     source: Download, server: _Server, tmp_path: Path, mode: str, words: str
@@ -189,6 +193,7 @@ def test_a_redirect_to_the_right_file_is_followed(source: Download, server: _Ser
     assert (tmp_path / "thing.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(("mode", "words"), [("loop", "TooManyRedirects"), ("disk", "InvalidSchema")])
 def test_a_redirect_in_a_circle_or_to_this_machine_is_refused(
     source: Download, server: _Server, tmp_path: Path, mode: str, words: str
@@ -199,6 +204,7 @@ def test_a_redirect_in_a_circle_or_to_this_machine_is_refused(
     assert _left(tmp_path) == set()
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     ("file_name", "mode", "words"),
     [
@@ -216,6 +222,7 @@ def test_without_a_checksum_a_file_must_at_least_be_of_its_kind(
     assert _left(tmp_path) == set()  # nothing was recorded as the checksum either
 
 
+@pytest.mark.fault(14)
 def test_a_cut_that_no_length_shows_is_never_accepted(source: Download, server: _Server, tmp_path: Path) -> None:
     address = server.address("unstated/x")
     with pytest.raises(MrisynthError, match="does not say how long the file is"):
@@ -227,12 +234,14 @@ def test_a_cut_that_no_length_shows_is_never_accepted(source: Download, server: 
     assert not (tmp_path / "checksums.tsv").exists()
 
 
+@pytest.mark.fault(14)
 def test_wrong_size_is_refused_before_the_bytes(source: Download, server: _Server, tmp_path: Path) -> None:
     with pytest.raises(MrisynthError, match=f"has {len(CONTENT)} bytes, 7 were expected"):
         _fetch(replace(source, size_bytes=7), tmp_path / "thing.bin")
     assert len(server.requests) == 1
 
 
+@pytest.mark.fault(14)
 def test_a_short_read_goes_on_where_it_stopped(source: Download, server: _Server, tmp_path: Path) -> None:
     _fetch(replace(source, addresses=(server.address("short/x"),)), tmp_path / "thing.bin")
     arrived = len(CONTENT) // 3 // 2**16 * 2**16  # whole blocks
@@ -247,6 +256,7 @@ def _half_done(source: Download, tmp_path: Path, *, size: int, validator: str | 
     return tmp_path / "thing.bin"
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("size", [1000, len(CONTENT)])
 def test_a_later_call_resumes(source: Download, server: _Server, tmp_path: Path, size: int) -> None:
     target = _half_done(source, tmp_path, size=size)
@@ -256,6 +266,7 @@ def test_a_later_call_resumes(source: Download, server: _Server, tmp_path: Path,
     assert _left(tmp_path) == {"thing.bin"}
 
 
+@pytest.mark.fault(14)
 def test_a_changed_file_is_not_joined_to_the_old_half(source: Download, server: _Server, tmp_path: Path) -> None:
     target = _half_done(source, tmp_path, size=1000, validator='"older"')
     (tmp_path / "thing.bin.part").write_bytes(b"x" * 1000)
@@ -263,6 +274,7 @@ def test_a_changed_file_is_not_joined_to_the_old_half(source: Download, server: 
     assert target.read_bytes() == CONTENT
 
 
+@pytest.mark.fault(14)
 def test_a_spoilt_half_is_thrown_away_and_fetched_anew(source: Download, server: _Server, tmp_path: Path) -> None:
     target = _half_done(source, tmp_path, size=1000)
     (tmp_path / "thing.bin.part").write_bytes(b"x" * 1000)
@@ -279,6 +291,7 @@ def test_servers_that_cannot_resume(source: Download, server: _Server, tmp_path:
     assert target.read_bytes() == CONTENT
 
 
+@pytest.mark.fault(14)
 def test_a_server_that_resumes_elsewhere_is_not_believed(source: Download, server: _Server, tmp_path: Path) -> None:
     unknown = replace(source, addresses=(server.address("elsewhere/x"),), checksum=None)
     target = _half_done(unknown, tmp_path, size=1000)
@@ -287,6 +300,7 @@ def test_a_server_that_resumes_elsewhere_is_not_believed(source: Download, serve
     assert target.read_bytes() == CONTENT
 
 
+@pytest.mark.fault(5)
 def test_a_half_longer_than_the_file_is_thrown_away(source: Download, server: _Server, tmp_path: Path) -> None:
     target = _half_done(source, tmp_path, size=1000)
     (tmp_path / "thing.bin.part").write_bytes(CONTENT + b"more")
@@ -309,6 +323,7 @@ def test_an_unpublished_checksum_is_recorded_once_and_held(source: Download, ser
     assert not target.exists()
 
 
+@pytest.mark.fault(14)
 def test_without_a_network_the_message_says_what_to_do(source: Download, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -321,6 +336,7 @@ def test_without_a_network_the_message_says_what_to_do(source: Download, tmp_pat
     assert message.count("ConnectionError") == 1  # the same failure is told once
 
 
+@pytest.mark.fault(6)
 def test_a_full_disk_is_said_before_the_download(
     source: Download, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +381,7 @@ def test_a_data_set_that_is_an_archive_becomes_a_folder(server: _Server, tmp_pat
     assert (target / "mine").read_bytes() == b"keep"
 
 
+@pytest.mark.fault(13)
 def test_a_refused_archive_leaves_no_folder(server: _Server, tmp_path: Path) -> None:
     tarred = io.BytesIO()
     with tarfile.open(fileobj=tarred, mode="w") as writer:

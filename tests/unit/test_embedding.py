@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from mrisynth.controls import noise_volumes
 from mrisynth.embedding import FeatureSpec, load_network
-from mrisynth.embedding.controls import noise_volumes
 from mrisynth.embedding.embed import embed
 from mrisynth.embeddings import Embeddings, load_embeddings, save_embeddings
 from mrisynth.errors import ConfigError, MrisynthError
@@ -25,6 +25,7 @@ def balls():
     return np.stack([np.where(distance < radius, 200, 0) for radius in (5, 6, 7, 8, 9)]).astype(np.uint8)
 
 
+@pytest.mark.fault(20)
 def test_features_do_not_depend_on_other_volumes_or_their_order(network, balls):
     features = embed(balls, network, what="balls")
     assert features.shape == (5, 32) and features.dtype == np.float32
@@ -69,6 +70,7 @@ def test_refusals(network):
         embed(np.zeros((2, 16, 16, 16)), network, what="floats")
 
 
+@pytest.mark.fault(20)
 def test_features_that_are_no_numbers_are_refused(network, balls):
     broken = load_network(FeatureSpec("random", "random", width=32))
     broken.module.offsets3[0] = float("nan")

@@ -93,6 +93,8 @@ def test_equal_volumes_are_embedded_once_and_one_voxel_makes_another(network, vo
     assert image_sha256(volumes[0]) != image_sha256(volumes[0].reshape(8, 32, 16))
 
 
+@pytest.mark.fault(5)
+@pytest.mark.fault(23)
 @pytest.mark.parametrize("damage", ["torn", "flipped", "other width", "not finite", "pickle", "empty"])
 def test_a_corrupt_pack_is_ignored_with_a_warning_and_replaced(network, volumes, tmp_path, caplog, damage):
     first = embedded(volumes, network, tmp_path)

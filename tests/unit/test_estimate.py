@@ -85,7 +85,7 @@ def test_the_utilisation_is_what_the_published_training_time_comes_to(repository
 def test_disk_by_hand():
     count = UpdateCount(operations=(), state_bytes=1000, exported_bytes=100, peak_bytes=0)
     voxels = 32**3
-    expected = 2 * 1000 + (3 + 1) * 100  # two states; three chunks and the one kept
+    expected = 3 * 1000 + (3 + 1) * 100  # three states; three chunks and the one kept
     expected += 50 * (voxels + 8**3) + 2 * 4 * voxels + 2 * 50 * voxels + 3 * 50 * 4 * 256
     assert estimate._model_bytes(MODEL, STUDY, count) == expected
 
@@ -94,7 +94,12 @@ def test_packed_scans_and_preprocessing(table):
     assert table.loc["real scans", "disk_gb"] == pytest.approx((100 * (32**3 + 64**3) + 2 * 100 * 4 * 256) / 1e9)
     assert table.loc["preprocessing", "cpu_hours"] == pytest.approx(100 * (4.3 + 1.4 + 3.1) / 3600)
     fine = estimate._preprocessing_row(replace(STUDY, voxel_mm=1.0, brain_extraction="hd_bet"))
-    assert fine["cpu_hours"] == pytest.approx(100 * 8 * 5.7 / 3600)
+    assert fine["cpu_hours"] == pytest.approx(100 * 4 * 5.7 / 3600)
+    measured = {"deepbet": 7.1, "affine": 20.4}  # CPU-s a head at 1 mm, benchmarks/results/one_millimetre.json
+    whole = estimate._preprocessing_row(replace(STUDY, voxel_mm=1.0))
+    assert whole["cpu_hours"] == pytest.approx(100 * sum(measured.values()) / 3600, rel=0.15)
+    deformed = estimate._preprocessing_row(replace(STUDY, voxel_mm=1.0, brain_extraction=None, transform="syn"))
+    assert deformed["cpu_hours"] == pytest.approx(100 * 8 * 10.9 / 3600)
     assert "hd_bet: time unknown" in fine["note"]
     assert "deepbet" not in estimate._preprocessing_row(replace(STUDY, brain_extraction=None))["note"]
 

@@ -33,6 +33,7 @@ def test_agrees_with_the_matrix_root(generator, real_rows, synthetic_rows):
     assert frechet_distance(real, synthetic) == pytest.approx(by_matrix_root(real, synthetic), rel=1e-5)
 
 
+@pytest.mark.fault(20)
 def test_full_rank_agrees_to_ten_digits(generator):
     real, synthetic = correlated(generator, 300, 20), correlated(generator, 200, 20)
     assert frechet_distance(real, synthetic) == pytest.approx(by_matrix_root(real, synthetic), rel=1e-10)
@@ -48,12 +49,14 @@ def test_shifted_and_scaled_copies(generator, rows):
     assert frechet_distance(real, scaled) == pytest.approx((3 - 1) ** 2 * variance, rel=1e-9)
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("rows", [2, 8, 64])
 def test_identical_sets_are_at_zero(generator, rows):
     real = generator.normal(size=(rows, 32)).astype(np.float32)
     assert frechet_distance(real, real.copy()) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.fault(20)
 def test_order_of_rows_does_not_matter(generator):
     real, synthetic = correlated(generator, 20, 30), correlated(generator, 15, 30)
     shuffled = frechet_distance(real[generator.permutation(20)], synthetic[generator.permutation(15)])
@@ -61,6 +64,7 @@ def test_order_of_rows_does_not_matter(generator):
     assert frechet_distance(synthetic, real) == pytest.approx(frechet_distance(real, synthetic), rel=1e-10)
 
 
+@pytest.mark.fault(20)
 def test_streaming_in_blocks_changes_nothing(generator, monkeypatch):
     real, synthetic = correlated(generator, 100, 6), correlated(generator, 90, 6)
     whole = frechet_distance(real, synthetic)
@@ -85,6 +89,7 @@ def test_subsets_of_a_prepared_comparison_are_the_distances_of_those_rows(genera
     assert comparison(some)[0] == pytest.approx(frechet_distance(real[some], synthetic), rel=1e-9)
 
 
+@pytest.mark.fault(20)
 def test_a_feature_that_is_constant_or_a_copy_does_not_stop_it(generator):
     real, synthetic = correlated(generator, 60, 5), correlated(generator, 50, 5)
     doubled = [np.column_stack([rows, np.full(len(rows), 7.0), rows[:, 0]]) for rows in (real, synthetic)]
@@ -130,6 +135,7 @@ def test_influences_are_the_derivatives_by_the_weights_of_rows(generator, side):
     assert found == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-3 * np.abs(slopes).max())
 
 
+@pytest.mark.fault(20)
 def test_refusals(generator):
     good = generator.normal(size=(5, 3))
     with pytest.raises(MrisynthError, match="1 synthetic rows"):

@@ -73,6 +73,7 @@ def _equal(one: dict, two: dict) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("family", ["hagan", "wgp_hagan"])
 def test_a_bad_update_is_skipped_counted_and_training_goes_on(family, broken_in, small_recipe, tmp_path, train):
     broken_in({1, 2, 4})
@@ -96,6 +97,7 @@ def test_a_bad_step_of_the_critics_leaves_the_critics_as_they_were(broken_in, sm
     assert any(not torch.equal(after_second[name], after_third[name]) for name in critics)
 
 
+@pytest.mark.fault(17)
 def test_a_long_run_of_bad_updates_brings_older_weights_back(broken_in, small_recipe, monkeypatch):
     monkeypatch.setattr(guard, "_UPDATES_BETWEEN", 2)
     broken_in({5, 6, 7})
@@ -124,6 +126,7 @@ def test_the_copies_are_not_the_weights_that_train(small_recipe, monkeypatch):
     assert _equal(_everything(state), before)
 
 
+@pytest.mark.fault(17)
 def test_too_many_rollbacks_stop_the_training(broken_in, small_recipe, monkeypatch, tmp_path, train):
     monkeypatch.setattr(guard, "_UPDATES_BETWEEN", 2)
     broken_in(set(range(4, 100)))
@@ -135,6 +138,7 @@ def test_too_many_rollbacks_stop_the_training(broken_in, small_recipe, monkeypat
     assert list(tmp_path.iterdir()) == []  # no state, no curve
 
 
+@pytest.mark.fault(17)
 def test_a_training_that_starts_broken_stops_at_once(broken_in, small_recipe):
     broken_in({0, 1, 2})
     with pytest.raises(MrisynthError, match="not finite in the last 3 updates, at update 3 after 0 rollbacks"):
@@ -147,6 +151,7 @@ def test_as_many_bad_updates_as_allowed_bring_nothing_back(broken_in, small_reci
     assert (state.skipped, state.rollbacks) == (2, 0)
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("kind", ["networks", "averages"])
 @pytest.mark.parametrize("poison", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_never_saved(kind, poison, small_recipe, tmp_path):

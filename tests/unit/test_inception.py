@@ -131,6 +131,7 @@ def test_slices_lie_in_the_middle_without_repeats(edge):
     assert abs((places[0] + places[-1]) / 2 - (edge - 1) / 2) <= 1
 
 
+@pytest.mark.fault(24)
 def test_other_files_are_refused(weights, converted, tmp_path):
     with pytest.raises(MrisynthError, match="not the expected file: its sha256"):
         convert_weights(weights, tmp_path / "x.safetensors", network="inception", sha256="0" * 64)

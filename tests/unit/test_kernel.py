@@ -47,6 +47,7 @@ def test_a_row_of_both_sets_is_not_paired_with_itself():
     assert kernel_distance(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]])) == pytest.approx(1 + 27 - 2 * 29 / 3)
 
 
+@pytest.mark.fault(20)
 def test_two_equal_sets_are_at_zero_and_sets_that_share_rows_are_on_average(generator):
     rows = generator.normal(2.0, 1.0, size=(40, 64))
     assert kernel_distance(rows, rows[::-1].copy()) == pytest.approx(0.0, abs=1e-9)
@@ -135,6 +136,7 @@ def test_few_rows_do_not_raise_it_as_they_raise_the_frechet_distance(generator):
     assert frechet_distance(pools[0, :8], pools[1, :8]) > 10 * frechet_distance(pools[0], pools[1])
 
 
+@pytest.mark.fault(20)
 def test_order_of_rows_and_of_sets_does_not_matter(generator):
     real, synthetic = generator.normal(size=(20, 30)), generator.normal(0.3, 1.0, size=(15, 30))
     value = kernel_distance(real, synthetic)
@@ -158,6 +160,7 @@ def test_float32_is_computed_in_float64(generator):
     assert kernel_distance(real, synthetic) == kernel_distance(real.astype(np.float64), synthetic.astype(np.float64))
 
 
+@pytest.mark.fault(20)
 def test_refusals(generator):
     good = generator.normal(size=(5, 3))
     with pytest.raises(MrisynthError, match="1 synthetic rows"):

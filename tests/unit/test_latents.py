@@ -124,6 +124,7 @@ def test_volumes_of_another_size_or_range_are_refused(space, volumes, sentence):
         space.encode(volumes)
 
 
+@pytest.mark.fault(24)
 def test_a_model_without_its_encoders_is_refused(folder, tmp_path):
     with pytest.raises(MrisynthError, match=r"has no encoders.*recipe: \{encoders: attached\}"):
         space_of(tmp_path / "none", encoders="none")

@@ -22,10 +22,12 @@ def defaults(transform: str = "affine", **configured: tuple[float | None, float 
     return limits_of_study(pd.DataFrame(), configured=configured, learn=True, transform=transform)
 
 
+@pytest.mark.fault(15)
 def test_a_good_scan_passes():
     assert judge(GOOD, defaults()) == ("", "")
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("measure", "value"),
     [
@@ -92,6 +94,7 @@ def test_a_cohort_makes_limits_stricter_and_never_laxer():
     assert wide["overlap"].low == 0.92
 
 
+@pytest.mark.fault(15)
 def test_limits_hardly_move_when_a_tenth_of_the_cohort_is_bad():
     good = limits_of_study(cohort(200), configured={}, learn=True, transform="affine")
     bad = limits_of_study(cohort(200, overlap=0.3, bias=2.0), configured={}, learn=True, transform="affine")

@@ -62,6 +62,7 @@ def test_points_on_a_line(route):
     assert precision_recall(real, synthetic, k=1) == (0.5, 1.0)
 
 
+@pytest.mark.fault(20)
 def test_identical_disjoint_and_duplicated_sets(route):
     generator = np.random.default_rng(0)
     real = generator.normal(size=(12, 6))
@@ -80,6 +81,7 @@ def test_mode_collapse_has_precision_and_no_recall(route):
     assert recall <= 1 / 40
 
 
+@pytest.mark.fault(20)
 def test_too_few_rows_are_refused():
     rows = np.zeros((3, 2))
     with pytest.raises(MrisynthError, match=r"3 real rows.*4 or more"):

@@ -62,6 +62,7 @@ def test_converted_weights_give_the_same_features(network, weights, converted):
     assert not loaded.training and not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
+@pytest.mark.fault(24)
 def test_missing_changed_and_foreign_files_are_refused(network, weights, tmp_path):
     target = tmp_path / "x.safetensors"
     with pytest.raises(MrisynthError, match=r"not at .*absent\.pth: put"):
@@ -77,6 +78,7 @@ def test_missing_changed_and_foreign_files_are_refused(network, weights, tmp_pat
     assert not target.exists()
 
 
+@pytest.mark.fault(23)
 def test_hostile_pickle_is_refused_before_it_runs(tmp_path):
     class Hostile:
         def __reduce__(self):
@@ -89,6 +91,7 @@ def test_hostile_pickle_is_refused_before_it_runs(tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.fault(24)
 def test_damaged_and_changed_copies_are_refused(weights, converted, tmp_path):
     sha256 = sha256_of(weights)
     with pytest.raises(MrisynthError, match=r"is not there; make it with `snakemake .*absent"):

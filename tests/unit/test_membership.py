@@ -49,6 +49,8 @@ def test_rate_counts_members_above_all_but_one_in_a_hundred():
     assert members_found(others + 0.5, others).value == pytest.approx(0.015)
     with pytest.raises(MrisynthError, match="100 non-members, found 99"):
         members_found(members, others[:99])
+    with pytest.raises(MrisynthError, match="needs members"):
+        members_found(members[:0], others)
 
 
 def test_interval_of_a_share_is_the_exact_one():

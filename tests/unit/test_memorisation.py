@@ -65,6 +65,12 @@ def test_samples_made_of_training_scans_are_noticed():
     assert np.isnan(copies_of_held_out.value) and copies_of_held_out.p_value == 1
 
 
+def test_features_that_are_one_for_all_say_nothing():
+    one = np.ones((8, 3))
+    found = ratio(one, one, one, permutations=19, replicates=4)
+    assert np.isnan([found.value, found.low, found.high, found.p_value]).all()
+
+
 def test_scans_of_one_participant_count_as_one():
     to_scans = np.array([[3.0, 1.0, 2.0], [4.0, 6.0, 5.0]])
     assert by_participant(to_scans, ["b", "a", "b"]).tolist() == [[1.0, 2.0], [6.0, 4.0]]

@@ -10,14 +10,11 @@ import pytest
 from scipy import stats
 
 from mrisynth.errors import MrisynthError
-from mrisynth.metrics.morphometry import (
+from mrisynth.metrics.morphometry import Regions, one_scan_each, regions_of, score_morphometry
+from mrisynth.metrics.region_distances import (
     MorphometryComparison,
-    Regions,
     cohens_d,
     joint_wasserstein,
-    one_scan_each,
-    regions_of,
-    score_morphometry,
     wasserstein_by_region,
 )
 from mrisynth.metrics.region_effects import covariate_effects, region_effects
@@ -121,6 +118,8 @@ def test_few_scans_are_warned_about(real):
     few = {"train": real["train"][:10], "test": real["test"][:5]}
     _, rows = rows_of(few, source(drawn(50, seed=2)))
     assert rows["warning"].str.contains("Only 5 scans").all()
+    assert rows["low"]["m"]["test"].drop("regions_measured").isna().all()
+    assert rows["warning"]["m"]["test"].drop("regions_measured").str.startswith("No interval").all()
     _, rows = rows_of({"train": real["train"]}, source(drawn(50, seed=2)))
     assert np.isnan(rows["value"]["m"]["test"]["region_spread"]) and rows["value"]["m"]["train"]["region_spread"] > 0
 
@@ -199,6 +198,20 @@ def test_interval_of_a_difference_covers():
         rows = found[found["effect"] == "difference"]
         covered += [(rows["low"] < 0.5) & (rows["high"] > 0.5)]
     assert 0.91 < np.mean(covered) < 0.985
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_interval_of_a_distance_is_as_wide_as_draws_of_all_differ(count):
+    values, reaches = [], []
+    for run in range(60):
+        real = {"train": drawn(200, seed=0), "test": drawn(20, seed=1000 + run)}
+        samples = source(drawn(count, seed=5000 + run, shift=np.array([1.0, 0.8, 0.9])))
+        found = region_effects(samples, real, NAMES, seed=run, draws=2, replicates=40)
+        distance = found[found["effect"] == "wasserstein"]
+        values.append(distance["value"])
+        reaches.append(distance["high"] - distance["value"])
+    errors = np.sqrt(np.mean(np.square(reaches), axis=0)) / stats.t.ppf(0.975, 19)
+    assert 0.75 < np.mean(errors / np.std(values, axis=0)) < 1.2
 
 
 def people(count, *, seed, age_effect, sex_effect):

@@ -72,6 +72,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_within_2_gib_of_memory(bomb: str, tmp_path: Path, repository: Path) -> None:
     name, make, reason = BOMBS[bomb]
@@ -92,6 +93,7 @@ def test_a_bomb_is_refused_within_2_gib_of_memory(bomb: str, tmp_path: Path, rep
     assert time.process_time() - started < 2  # nobody unpacked it to find out
 
 
+@pytest.mark.fault(12)
 def test_bombs_take_no_memory(tmp_path: Path, repository: Path) -> None:
     path = tmp_path / "a.nii.gz"
     path.write_bytes(BOMBS["unpacks to 4 GiB, says 8 MiB"][1]())

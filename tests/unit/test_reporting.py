@@ -15,6 +15,7 @@ from mrisynth.metrics.pairs import COLUMNS as PAIR_COLUMNS
 from mrisynth.metrics.replicates import seed_spread
 from mrisynth.metrics.table import Score, score_table
 from mrisynth.metrics.verdicts import control_verdicts
+from mrisynth.redistribution import decide
 from mrisynth.reporting.__main__ import main
 from mrisynth.reporting.board import boards
 from mrisynth.reporting.catalogue import number
@@ -31,6 +32,9 @@ from mrisynth.reporting.volumes import gallery, mean_and_spread, plane
 from mrisynth.reporting.watching import grids_over_time, health_report
 
 UNTRAINED = "Features of an untrained random network: compare only within this study."
+
+UNSTATED = dict.fromkeys(("allowed", "basis", "licence", "attribution"))
+FREE, RESTRICTED = (decide({"name": name, "redistribution": UNSTATED}) for name in ("ixi", "adni"))
 
 
 def scores_of(values, *, trained=False, view="32"):
@@ -138,6 +142,7 @@ def test_text_is_aligned_and_says_untrained(scores):
     assert undecided.endswith("undecided which model is best: FID") and "15.0 *" not in undecided
 
 
+@pytest.mark.fault(22)
 def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
     picture = tmp_path / "figure.png"
     gallery({"two": np.zeros((2, 16, 16, 16), dtype=np.uint8)}, picture, title="two")
@@ -147,9 +152,7 @@ def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
         facts={"seed": 42},
         scores=scores,
         figures=[Figure("Grid", "How & why.", picture, "Samples")],
-        exclusions=pd.DataFrame(
-            {"scan": ["IXI012"], "reason": ["truncated"], "message": ["<script>alert(1)</script>"]}
-        ),
+        exclusions=pd.DataFrame({"reason": ["<script>alert(1)</script>"], "scans": [1]}),
         quality={"scans": 13, "passed": 12, "excluded": 1},
         warnings=["Only 12 scans a set."],
         alarms=["hagan <collapsed>"],
@@ -180,7 +183,7 @@ def test_page_is_self_contained_escaped_and_loud(scores, tmp_path):
 def test_trained_features_raise_no_alarm(scores, tmp_path):
     write_page(
         tmp_path / "index.html", study="s", facts={}, scores=scores.assign(features_trained=True), figures=[],
-        exclusions=pd.DataFrame(columns=["scan", "reason", "message"]),
+        exclusions=pd.DataFrame(columns=["reason", "scans"]),
         quality={"scans": 1, "passed": 1, "excluded": 0}, warnings=[],
     )  # fmt: skip
     html = (tmp_path / "index.html").read_text()
@@ -368,7 +371,7 @@ def test_whole_report_of_a_small_study(study, tmp_path):
     recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
     write_study_report(
         tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1, files=study,
-        models={"wgp_hagan": recipe}, replicates={},
+        models={"wgp_hagan": recipe}, replicates={}, terms=FREE,
     )  # fmt: skip
     html = (tmp_path / "report" / "index.html").read_text()
     drawn = sorted(path.stem for path in (tmp_path / "report" / "figures").iterdir())
@@ -381,11 +384,31 @@ def test_whole_report_of_a_small_study(study, tmp_path):
     assert "after 8, 16 training images" in html and "Spread between seeds" not in html
     assert html.count("data:image/png;base64,") == len(drawn) + 1  # the map of the clusters
     assert "Round 2: a map" in html and "0.31" in html and "Clusters of wgp_hagan: mostly the site." in html
-    assert "bad.nii.gz has 4 axes." in html and "7 scans in = 6 passed + 1 excluded" in html
+    assert "bad.nii.gz" not in html and "<td><code>not_3d</code></td><td>1</td>" in html
+    assert FREE.attribution in html and "7 scans in = 6 passed + 1 excluded" in html
     assert "40.0 (3)" in html and "<td>0.31</td>" in html and "<td>width</td><td>16</td>" in html
     assert "FID and precision in random, against test scans: only 12 scans a set." in html
     assert "cannot be trusted for this cohort: real scans do not score better than noise (fid)." in html
     assert html.count('class="tag">best') == 2 and 'href="scorecards/wgp_hagan.html"' in html
+
+
+@pytest.mark.fault(27)
+def test_pictures_of_a_restricted_cohort_stay_where_they_are_and_the_page_shows_them_from_there(study, tmp_path):
+    recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
+    write_study_report(
+        tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1, files=study,
+        models={"wgp_hagan": recipe}, replicates={}, terms=RESTRICTED, kept=tmp_path / "pictures",
+    )  # fmt: skip
+    html = (tmp_path / "report" / "index.html").read_text()
+    open_to_all = sorted(path.stem for path in (tmp_path / "report" / "figures").iterdir())
+    assert open_to_all == ["losses", "scores", "validation"]
+    assert html.count("data:image/png;base64,") == len(open_to_all)
+    kept = {"gallery_32", "preview_wgp_hagan", "samples_wgp_hagan", "spread_32"}
+    assert {path.stem for path in (tmp_path / "pictures").iterdir()} == kept
+    shown = re.findall(r'<img src="(?!data:)([^"]+)"', html)
+    assert set(shown) == {f"../pictures/{name}.png" for name in kept} | {"../map.png"}
+    assert all((tmp_path / "report" / path).is_file() for path in shown)
+    assert "img-src data: 'self' file:;" in html and "RESTRICTED COHORT" in html and "ADNI" in html
 
 
 def test_the_command_prints_the_table_and_names_what_is_missing(study, tmp_path, capsys):

@@ -146,6 +146,7 @@ def test_a_class_without_training_scans_can_be_wished(sampler):
     assert sampler.draw(1, condition="m middle").labels.tolist() == [1]
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(
     ("condition", "sentence"),
     [
@@ -189,6 +190,7 @@ def test_a_shard_holds_the_samples_of_a_draw(sampler, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["low.npy", "t.tsv", "v.npy"]
 
 
+@pytest.mark.fault(24)
 def test_missing_and_foreign_weights_are_refused(model, tmp_path):
     with pytest.raises(MrisynthError, match=r"recipe\.json is missing"):
         Sampler.load(tmp_path)

@@ -116,9 +116,10 @@ def test_intervals_treat_the_scans_of_a_participant_as_one(real, sources):
     one = scored("fid", real, sources[:1], replicates=60).table.iloc[0]
     grouped = scored("fid", Reals(real.embeddings, real.splits, two), sources[:1], replicates=60).table.iloc[0]
     assert one.value == grouped.value
-    assert one.high != grouped.high
+    assert grouped.high > 1.5 * one.high
 
 
+@pytest.mark.fault(20)
 def test_too_few_scans_give_missing_values_and_say_why(real, sources):
     few = {scan: "train" if scan != "scan0" else "test" for scan in real.splits}
     table = scored("precision_recall", Reals(real.embeddings, few, real.participants), sources).table
@@ -194,5 +195,7 @@ def test_a_model_is_scored_with_its_low_resolution_and_controls_by_name(real, sc
     assert loaded.keys() == model.replicates.keys()
     key = ("hagan", "model", "random", "32 low", "test", "fid")
     np.testing.assert_array_equal(loaded[key], model.replicates[key])
+    with pytest.raises(MrisynthError, match="no embeddings to score"):
+        score_controls("fid", {}, **keys)
     with pytest.raises(MrisynthError, match="another version"):
         collect([controls.drop(columns="seed")])

@@ -35,6 +35,14 @@ def test_tables_keep_missing_values_and_leading_zeros(tmp_path):
     assert again["age"].isna().tolist() == [False, True]
 
 
+def test_words_that_sound_like_nothing_are_kept(tmp_path):
+    table = pd.DataFrame({"scan": ["nan", "null"], "diagnosis": ["None", None], "site": ["NA", "n/a"]})
+    write_table(table, tmp_path / "t.tsv")
+    again = read_table(tmp_path / "t.tsv")
+    assert again["scan"].tolist() == ["nan", "null"] and again["diagnosis"].iloc[0] == "None"
+    assert again["diagnosis"].isna().tolist() == again["site"].isna().tolist() == [False, True]
+
+
 def test_json_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json({"loss": float("nan")}, tmp_path / "x.json")

@@ -41,6 +41,7 @@ class Regression:
         return [weight.detach().clone() for weight in self.network.parameters()]
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
@@ -64,6 +65,7 @@ def test_parts_that_were_found_are_kept_for_the_next_steps():
     assert cut.shown == [(0, 3), (3, 7)]
 
 
+@pytest.mark.fault(19)
 def test_gradients_of_the_parts_add_up_to_those_of_the_batch():
     found = []
     for parts in (1, 3):
@@ -77,6 +79,7 @@ def test_gradients_of_the_parts_add_up_to_those_of_the_batch():
         torch.testing.assert_close(one, two, atol=1e-6, rtol=0)
 
 
+@pytest.mark.fault(19)
 def test_a_single_image_that_does_not_fit_is_an_error_that_says_what_to_do():
     regression = Regression(fit=0)
     with pytest.raises(MrisynthError, match="single image at a time; train a smaller size or width"):
@@ -92,6 +95,7 @@ def test_other_errors_pass_through():
     assert stepper.parts == 1
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize(
     "loss_of",
     [
@@ -123,6 +127,7 @@ def test_one_bad_part_spoils_the_step():
     assert all(torch.equal(one, two) for one, two in zip(before, regression.network.parameters(), strict=True))
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("family", ["hagan", "wgp_hagan"])
 def test_an_update_that_ran_out_of_memory_is_the_undisturbed_update(family, small_recipe, monkeypatch):
     """With conditions of which one is missing, a penalty, and everything that is drawn for an update."""

@@ -160,6 +160,14 @@ def test_too_few_volumes_give_missing_values_and_say_so(real, count, test_scans)
     assert np.isnan(rows["value"]["ms_ssim"]) == (count < 2)
 
 
+def test_a_value_without_an_interval_says_so(real):
+    splits = {scan: "test" if row < 5 else "train" for row, scan in enumerate(real.scans)}
+    few = RealVolumes(real.images, real.scans, splits, real.participants)
+    rows = scored(few, ("model", "model", brains(8, seed=5))).loc["model", "test"]
+    assert rows["value"].notna().all() and rows["low"].isna().all()
+    assert rows["warning"].str.startswith("No interval").all()
+
+
 def test_constant_samples_are_defined(real):
     rows = scored(real, ("grey", "control", np.full((6, SIZE, SIZE, SIZE), 90, dtype=np.uint8)))["value"]
     assert rows["grey"]["test"]["ms_ssim"] == pytest.approx(1.0, abs=1e-6)
@@ -192,5 +200,7 @@ def test_model_and_low_resolution_are_scored_the_same_in_every_run(real, tmp_pat
     assert (low_resolution(samples) == by_torch(samples)).all()
     alone = structure_of_model(packed, scans, samples=samples, low=None, **settings)
     assert set(alone.table["view"]) == {"32"}
+    with pytest.raises(MrisynthError, match="knows no scan s23"):
+        structure_of_controls(packed, scans[:23], {"noise": samples}, seed=1, pairs=10, replicates=20)
     controls = structure_of_controls(packed, scans, {"noise": samples}, seed=1, pairs=10, replicates=20)
     assert set(controls["source"]) == {"control"}

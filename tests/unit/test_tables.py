@@ -116,6 +116,7 @@ def _random_table(generator: np.random.Generator) -> tuple[list[ScanFile], pd.Da
     return files, known, values if generator.random() < 0.7 else None
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("first", range(0, 1000, 100))
 def test_no_participant_is_in_two_splits_and_more_scans_move_nobody(first: int) -> None:
     refused = 0
@@ -181,6 +182,7 @@ def test_terciles_are_cut_over_persons_with_an_age() -> None:
     assert all(np.isnan(bound) for bound in age_tercile_bounds_years(pd.Series([None, None], dtype="float64")))
 
 
+@pytest.mark.fault(16)
 def test_repeated_rows_and_scans_are_refused() -> None:
     file = ScanFile("sub-01", "sub-01", None)
     twice = pd.DataFrame({"participant_id": ["sub-01", "sub-01"], "age": [30.0, 31.0]})
@@ -192,6 +194,7 @@ def test_repeated_rows_and_scans_are_refused() -> None:
         build_cohort([file], twice[["age"]], source="bids", seed=0, fractions=FRACTIONS)
 
 
+@pytest.mark.fault(16)
 def test_a_table_that_describes_nobody_with_a_scan_is_refused() -> None:
     files = [ScanFile(f"sub-{n:02d}", f"sub-{n:02d}", None) for n in range(1, 20)]
     mangled = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(1, 10)], "age": 30.0})

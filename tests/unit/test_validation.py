@@ -229,6 +229,7 @@ def test_all_weights_of_a_candidate_travel_together_and_a_second_choice_leaves_n
     Sampler.load(tmp_path / "model")
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"torn")])
 def test_missing_and_foreign_encoders_are_refused(chain, tmp_path, harm):
     harm(encoders(tmp_path / "candidate-1"))
@@ -236,6 +237,7 @@ def test_missing_and_foreign_encoders_are_refused(chain, tmp_path, harm):
         kept(chain, tmp_path)
 
 
+@pytest.mark.fault(24)
 def test_a_candidate_with_other_weights_than_its_recipe_names_is_refused(chain, tmp_path):
     weights = tmp_path / "candidate-1" / "generator.safetensors"
     weights.write_bytes((tmp_path / "candidate-2" / "generator.safetensors").read_bytes())

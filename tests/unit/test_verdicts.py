@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from mrisynth.embedding.controls import CONTROLS, control_volumes
+from mrisynth.controls import CONTROLS, control_volumes
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.pairs import UNDECIDED, best_models, compare_models
 from mrisynth.metrics.table import Score, score_table
@@ -104,7 +105,7 @@ def pairs_of(values, spreads, *, shared=0.0, metric="fid"):
 def test_the_luck_of_the_scans_that_both_share_falls_out():
     apart = pairs_of({"one": 10.0, "two": 14.0}, [0.5, 0.5], shared=10.0).iloc[0]
     assert apart.difference == pytest.approx(-4.0)
-    assert apart.high - apart.low == pytest.approx(2 * 1.96 * np.hypot(0.5, 0.5), rel=0.15)
+    assert apart.high - apart.low == pytest.approx(2 * stats.t.ppf(0.975, 11) * np.hypot(0.5, 0.5), rel=0.1)
     assert apart.ahead == "one"
     assert pairs_of({"one": 10.0, "two": 14.0}, [3.0, 3.0]).iloc[0].ahead == UNDECIDED
 

@@ -153,6 +153,7 @@ BAD = {
 }
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("case", BAD)
 def test_bad_file_gives_reason_and_one_sentence_with_its_name(case: str, tmp_path: Path):
     path = BAD[case](tmp_path / "sub-07_T1w.nii.gz")
@@ -165,6 +166,7 @@ def test_bad_file_gives_reason_and_one_sentence_with_its_name(case: str, tmp_pat
     assert "\n" not in message and message.endswith(".")
 
 
+@pytest.mark.fault(11)
 def test_every_reason_of_a_file_has_a_case_and_stands_in_the_documentation(repository: Path):
     listed = set(re.findall(r"``(\w+)``", read_volume.__doc__.split("with reason")[1]))
     assert listed == {case.split("-")[0] for case in BAD} | {"expansion"}  # test_nifti_stream has that one
@@ -172,6 +174,7 @@ def test_every_reason_of_a_file_has_a_case_and_stands_in_the_documentation(repos
     assert listed <= set(re.findall(r"`(\w+)`", row))
 
 
+@pytest.mark.fault(11)
 def test_a_conflict_of_orientations_names_both(tmp_path: Path):
     path = two_orientations(tmp_path / "a.nii.gz", sform=1, qform=1, turn=MIRROR)
     with pytest.raises(ScanError, match=r"sform \(scanner, axes RAS\) and qform \(scanner, axes LAS\) are mirrored"):
@@ -214,6 +217,7 @@ def test_another_format_is_read_through_nibabel_and_refused_in_one_sentence(tmp_
     assert caught.value.reason in ("truncated", "unreadable")
 
 
+@pytest.mark.fault(11)
 def test_truncated_uncompressed_file(tmp_path: Path):
     with pytest.raises(ScanError) as caught:
         read_volume(truncated(tmp_path / "a.nii", 0.5))
@@ -251,6 +255,7 @@ def test_thick_slices_pass(tmp_path: Path):
     assert read_volume(path).shape == (64, 64, 35)
 
 
+@pytest.mark.fault(26)
 def test_written_header_carries_nothing_personal(tmp_path: Path):
     image = head()
     image.header["descrip"] = b"Jane Doe 1970-01-01"

@@ -218,6 +218,7 @@ def test_events_hold_every_row_and_the_grid(tmp_path):
 BRAINS = torch.rand(8, 1, SIZE, SIZE, SIZE, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize(
     ("make", "named"),
     [
@@ -244,6 +245,7 @@ def test_planted_faults_of_the_generator_are_named(tmp_path, make, named):
         assert table["critic_right"][0] == 0.7
 
 
+@pytest.mark.fault(18)
 def test_a_saturated_critic_is_named_once_an_interval(tmp_path):
     watch, state = (
         watch_over(tmp_path, Planted(lambda latents: BRAINS[: len(latents)]), every_images=100),
@@ -259,6 +261,7 @@ def test_a_saturated_critic_is_named_once_an_interval(tmp_path):
     assert "critic low ranked 100.0%" in told["warning"].iloc[0] and told["diversity"].notna().tolist() == [False, True]
 
 
+@pytest.mark.fault(19)
 def test_a_grid_that_does_not_fit_into_memory_stops_nothing(tmp_path, caplog):
     def full(latents):
         raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -74,6 +74,7 @@ def _point_to(server: _Server, clone: Path, *, way: str, checksum: str) -> None:
     table.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.fault(14)
 def test_the_rule_brings_the_scans_and_runs_again_from_the_kept_archive(snakemake, own_clone: Path, server: _Server):
     server.content = _archive(*SCANS.items())
     _point_to(server, own_clone, way="shaky", checksum=f"md5:{hashlib.md5(server.content).hexdigest()}")  # noqa: S324
@@ -88,6 +89,7 @@ def test_the_rule_brings_the_scans_and_runs_again_from_the_kept_archive(snakemak
     assert len(server.asked) == 2
 
 
+@pytest.mark.fault(13)
 def test_a_hostile_archive_ends_the_run_and_writes_nothing_outside(snakemake, own_clone: Path, server: _Server) -> None:
     server.content = _archive(*SCANS.items(), ("../../../evil", b"x"))
     _point_to(server, own_clone, way="good", checksum="n/a")

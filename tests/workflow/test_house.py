@@ -13,7 +13,18 @@ import yaml
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "mrisynth"
 WORKFLOW = LIBRARY.parent
-CHEAP = ("errors", "seeds", "files", "progress", "joblog", "recipes", "configuration", "study", "cohorts.listing")
+CHEAP = (
+    "errors",
+    "seeds",
+    "files",
+    "progress",
+    "joblog",
+    "recipes",
+    "configuration",
+    "study",
+    "cohorts.listing",
+    "feature_weights",
+)
 
 
 def lines(path: Path) -> int:
@@ -120,19 +131,6 @@ def test_every_script_is_used_and_every_used_script_exists():
     assert used == {path.name for path in (WORKFLOW / "scripts").glob("*.py")}
 
 
-def test_environments_pin_every_package_as_the_lock_does():
-    lock = dict(line.split("==") for line in (WORKFLOW.parent / "requirements.txt").read_text().split())
-    lock = {name.lower().replace("_", "-"): version for name, version in lock.items()}
-    for path in (WORKFLOW / "envs").glob("*.yaml"):
-        environment = yaml.safe_load(path.read_text())
-        assert environment["channels"] == ["conda-forge", "nodefaults"]
-        *conda, packages = environment["dependencies"]
-        assert all(re.fullmatch(r"[a-z]+ =[0-9.]+", entry) for entry in conda)
-        for pin in packages["pip"]:
-            name, version = pin.split("==")
-            assert lock[name.lower().replace("_", "-")] == version, f"{path.name}: {pin}"
-
-
 def test_every_config_key_stands_in_the_readme():
     schema = yaml.safe_load((WORKFLOW / "schemas" / "config.schema.yaml").read_text())
     readme = (WORKFLOW.parent / "config" / "README.md").read_text()
@@ -150,3 +148,41 @@ def test_every_config_key_stands_in_the_readme():
     for recipe in schema["$defs"]["recipes"].values():
         walk(recipe)
     assert missing == []
+
+
+def stated(text: str) -> object:
+    """The default that a cell of the README states."""
+    try:
+        return yaml.safe_load(text.replace("`", "").split(" (")[0].split(": ")[0])
+    except yaml.YAMLError:
+        return text
+
+
+def test_the_readme_states_the_defaults_of_the_schema():
+    schema = yaml.safe_load((WORKFLOW / "schemas" / "config.schema.yaml").read_text())
+    readme = (WORKFLOW.parent / "config" / "README.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|.*\| *([^|]+?) *\|$", readme, re.MULTILINE)
+    families = re.search(r"^\| key \| meaning \| `(\w+)` \| `(\w+)` \|$", readme, re.MULTILINE)
+    recipes = re.findall(r"^\| `(\w+)` \|.*\| *([^|]+?) *\| *([^|]+?) *\|$", readme[families.end() :], re.MULTILINE)
+    wrong, compared = [], 0
+
+    def walk(node: dict, where: str) -> None:
+        nonlocal compared
+        for name, entry in node.get("properties", {}).items():
+            default, found = entry.get("default"), [stated(text) for key, text in rows if key.split(".")[-1] == name]
+            whole = default == entry.get("items", {}).get("enum") and "all" in found
+            compared += default not in (None, {})
+            if default not in (None, {}) and default not in found and not whole:
+                wrong.append(f"{where}{name}: {default} in the schema, {found} in the README")
+            walk(entry, f"{where}{name}.")
+        if isinstance(node.get("additionalProperties"), dict):
+            walk(node["additionalProperties"], f"{where}NAME.")
+
+    walk(schema, "")
+    for key, *defaults in recipes:
+        for family, text in zip(families.groups(), defaults, strict=True):
+            entry = schema["$defs"]["recipes"][family]["properties"].get(key, {})
+            compared += "default" in entry
+            if "default" in entry and stated(text) != entry["default"]:
+                wrong.append(f"{family}.{key}: {entry['default']} in the schema, {text} in the README")
+    assert wrong == [] and compared > 150

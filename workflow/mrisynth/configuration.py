@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mrisynth.errors import ConfigError
+from mrisynth.plain_text import check_texts
 
 _TRUTH = {"true": True, "True": True, "false": False, "False": False}
 
@@ -28,6 +29,7 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any], *, source: st
         schema: the study's schema; the settings of model families stand under ``$defs/recipes``.
         source: the file that the user wrote, named in errors.
     """
+    check_texts(config, source=source)
     study = _completed(_with_presets(config, schema, source=source), schema, source=source, path=())
     for name, model in study["models"].items():
         recipes = schema["$defs"]["recipes"]

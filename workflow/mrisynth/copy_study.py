@@ -12,7 +12,9 @@ from mrisynth.errors import MrisynthError
 from mrisynth.metrics.brain_match import BrainMatcher, Matches, find_closest, fit_matcher
 from mrisynth.metrics.copies import copy_limit, false_alarms
 from mrisynth.metrics.membership import membership_auc
-from mrisynth.metrics.memorisation_scores import Origin, membership_rows, participant_means
+from mrisynth.metrics.memorisation_scores import membership_rows
+from mrisynth.metrics.nearest import participant_means
+from mrisynth.metrics.origin import Origin
 from mrisynth.metrics.planted import PLANTED, planted_copy
 from mrisynth.metrics.shares import share_interval
 from mrisynth.metrics.table import Score
@@ -33,7 +35,7 @@ _SUSPECT_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class RealVolumes:
+class PackedScans:
     """The packed real scans of one size.
 
     Attributes:
@@ -62,7 +64,7 @@ class CopyStudy:
 
 
 def study_copies(
-    real: RealVolumes, samples: Sequence[np.ndarray], *, model: str, seed: int, planted: int = 100, draws: int = 20
+    real: PackedScans, samples: Sequence[np.ndarray], *, model: str, seed: int, planted: int = 100, draws: int = 20
 ) -> CopyStudy:
     """Seek copies of training scans among samples, set and try the detector, and attack membership in voxels.
 
@@ -120,7 +122,7 @@ class _Detector:
     participants: list[str]
 
 
-def _calibrated(real: RealVolumes, scans: np.ndarray) -> _Detector:
+def _calibrated(real: PackedScans, scans: np.ndarray) -> _Detector:
     train, held_out = real.rows("train"), real.rows(*_HELD_OUT)
     voxel_mm = real.voxel_mm * real.images.shape[1] / scans.shape[1]
     matcher = fit_matcher(scans[train], [real.participants[row] for row in train], voxel_mm=voxel_mm)
@@ -194,7 +196,7 @@ def _relatives(flagged: np.ndarray) -> str:
     )
 
 
-def _planted(origin: Origin, real: RealVolumes, detector: _Detector, *, count: int) -> Iterator[Score]:
+def _planted(origin: Origin, real: PackedScans, detector: _Detector, *, count: int) -> Iterator[Score]:
     """Yield the share of planted copies that are found, by kind."""
     train = real.rows("train")
     chosen = np.sort(numpy_generator(origin.seed, "planted copies").permutation(len(train))[:count])
@@ -214,25 +216,22 @@ def _planted(origin: Origin, real: RealVolumes, detector: _Detector, *, count: i
 
 
 def _attack(
-    origin: Origin, model: str, real: RealVolumes, scans: np.ndarray, made: np.ndarray, *, draws: int
+    origin: Origin, model: str, real: PackedScans, scans: np.ndarray, made: np.ndarray, *, draws: int
 ) -> list[Score]:
     """Return the membership attack in voxels; its floor takes half of the test participants for samples."""
     people = np.asarray(real.participants, dtype=np.str_)
     train, test = real.rows("train"), real.rows("test")
     names, floors = np.unique(people[test]), []
+
+    def likeness(samples: np.ndarray, *sides: np.ndarray) -> list[np.ndarray]:
+        return [participant_means(likeness_to_samples(scans[rows], samples), people[rows]) for rows in sides]
+
     for draw in range(draws):
         mixed = numpy_generator(origin.seed, "membership floor", draw).permutation(names)
         one, other = (test[np.isin(people[test], half)] for half in np.array_split(mixed, 2))
         if len(one) < 2 or len(set(people[other])) < 2 or len(set(people[train])) < 2:
             break
-        scores = [_means(likeness_to_samples(scans[rows], scans[one]), people[rows]) for rows in (train, other)]
-        floors.append(membership_auc(*scores).value)
-    if len(made) > 1 and len(train) and len(test):
-        likeness = [_means(likeness_to_samples(scans[rows], made), people[rows]) for rows in (train, test)]
-    else:
-        likeness = [np.empty(0), np.empty(0)]
-    return list(membership_rows(origin, (model, "model"), *likeness, floors=floors))
-
-
-def _means(scores: np.ndarray, people: np.ndarray) -> np.ndarray:
-    return participant_means(scores, list(people))
+        floors.append(membership_auc(*likeness(scans[one], train, other)).value)
+    enough = len(made) > 1 and len(train) and len(test)
+    found = likeness(made, train, test) if enough else [np.empty(0), np.empty(0)]
+    return list(membership_rows(origin, (model, "model"), *found, floors=floors))

@@ -15,6 +15,7 @@ from mrisynth.checksums import problem_of, record_checksum, wrong_kind
 from mrisynth.download_table import Download, read_datasets
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, write_json
+from mrisynth.plain_text import without_secrets
 from mrisynth.progress import Progress
 
 __all__ = ["Download", "fetch", "fetch_dataset", "read_datasets", "unpack_tar", "unpack_zip"]
@@ -63,15 +64,16 @@ def fetch(source: Download, target: Path, *, backoff_s: float = 2.0) -> None:
                 _accept(source, address, part, target, resumed=resumed)
                 return
             except _FailedError as error:
-                failures.append(f"{address}: {error}")
-                _LOG.warning("try %d of %d failed: %s: %s", attempt, TRIES, address, error)
+                failure = without_secrets(f"{address}: {error}")
+                failures.append(failure)
+                _LOG.warning("try %d of %d failed: %s", attempt, TRIES, failure)
                 if not error.again:
                     break
                 if attempt < TRIES:
                     time.sleep(backoff_s * 2 ** (attempt - 1))
     raise MrisynthError(
         f"{source.name}: {source.file_name} could not be downloaded ({'; '.join(dict.fromkeys(failures))}). "
-        f"Without a network, get it from {' or '.join(source.addresses)} and put it at {target}."
+        f"Without a network, get it from {without_secrets(' or '.join(source.addresses))} and put it at {target}."
     )
 
 
@@ -227,7 +229,7 @@ def _problem(source: Download, path: Path, target: Path) -> str | None:
 
 def _record(source: Download, path: Path, target: Path, address: str) -> None:
     if source.checksum is None:
-        record_checksum(path, known_as=target, address=address)
+        record_checksum(path, known_as=target, address=without_secrets(address))
 
 
 def _discard(part: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class Embeddings:
         ids: n scan names or sample names.
         meta: the feature network's description (``features``, ``weights_sha256``, ``trained`` ...) and ``view``.
         image_sha256: n checksums of the volumes (:func:`mrisynth.embedding.cache.image_sha256`); empty where they are
-            not known, as in files of earlier versions.
+            not known.
     """
 
     features: np.ndarray
@@ -69,7 +69,7 @@ def load_embeddings(path: str | Path) -> Embeddings:
         with np.load(path, allow_pickle=False) as stored:
             features, ids, meta = stored["features"], stored["ids"].tolist(), json.loads(stored["meta"].item())
             sha256 = stored["image_sha256"].tolist() if "image_sha256" in stored else []
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise MrisynthError(f"{path} cannot be read as embeddings ({error}); delete it and run again.") from error
     if len(features) != len(ids) or len(sha256) not in (0, len(ids)):
         raise MrisynthError(
@@ -77,3 +77,21 @@ def load_embeddings(path: str | Path) -> Embeddings:
             "volumes; delete it."
         )
     return Embeddings(features=features, ids=[str(name) for name in ids], meta=meta, image_sha256=sha256)
+
+
+def read_embeddings(paths: Iterable[str | Path]) -> dict[tuple[str, str], Embeddings]:
+    """Return embeddings by (features, source); the source is the name of the file without its ending."""
+    read = [(Path(path).stem, load_embeddings(path)) for path in paths]
+    return {(found.meta["features"], source): found for source, found in read}
+
+
+def feature_spaces(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the feature spaces of embeddings by (features, source), each once.
+
+    Raises:
+        MrisynthError: there are no embeddings.
+    """
+    spaces = list(dict.fromkeys(features for features, _ in found))
+    if not spaces:
+        raise MrisynthError("There are no embeddings to score; name feature networks under evaluation.features.")
+    return spaces

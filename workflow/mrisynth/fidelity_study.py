@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mrisynth.conditions import Condition
-from mrisynth.embeddings import Embeddings
+from mrisynth.embeddings import Embeddings, feature_spaces
 from mrisynth.labelled_sets import SAMPLES, feature_warnings, labelled_sets
-from mrisynth.metrics.class_means import Z_90, Estimate
+from mrisynth.metrics.class_means import Estimate
 from mrisynth.metrics.condition_fidelity import condition_fidelity
+from mrisynth.metrics.quantiles import Z_90
 from mrisynth.metrics.readings import CONFUSION_COLUMNS, Reading
 from mrisynth.metrics.table import MISSING, Score, score_table
 from mrisynth.seeds import derive_seed
@@ -51,7 +52,7 @@ def fidelity_of_model(
     """
     scores: list[Score] = []
     confusions = [pd.DataFrame(columns=["features", "reference", *CONFUSION_COLUMNS])]
-    for space in dict.fromkeys(space for space, _ in found):
+    for space in feature_spaces(found):
         real, samples = found[space, "real"], found[space, model]
         sets = labelled_sets(real, samples, scans=scans, condition=condition, asked=asked)
         for reference, other in (("test", "train"), ("train", "test")):

@@ -11,26 +11,45 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mrisynth.disk import disk_error
+
 if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "n/a"  # BIDS: a missing value in a table
+UNFINISHED = ".unfinished-"
+"""How the names of files begin that are being written."""
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder with the same suffixes; rename it to ``path`` on success.
 
-    The temporary file is removed when the block fails, and the folder is made when it is not there.
+    The temporary file is removed when the block fails, and the folder is made when it is not there. The bytes are on
+    the disk before the name is: a machine that loses its power leaves a whole file or none.
+
+    Raises:
+        DiskError: the disk is full or failing, or the folder cannot be written to.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
+        _put_on_disk(unfinished)
         unfinished.replace(path)
+    except Exception as error:
+        if (told := disk_error(path, error)) is not None:
+            raise told from error
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _put_on_disk(path: Path) -> None:
+    """Wait until a file is stored, which is also when a network file system says that its disk is full."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def keep_file(source: Path, path: Path) -> None:
@@ -66,7 +85,9 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_table(path: str | Path, **columns: Any) -> pd.DataFrame:
-    """Read a tab-separated table; ``n/a`` and empty cells are missing, identifiers stay text.
+    """Read a tab-separated table; ``n/a`` and empty cells are missing, and no other (a diagnosis may be ``None``).
+
+    Identifiers stay text.
 
     Args:
         columns: types of further columns, passed to pandas as ``dtype``.
@@ -74,4 +95,5 @@ def read_table(path: str | Path, **columns: Any) -> pd.DataFrame:
     import pandas as pd
 
     text = dict.fromkeys(("scan", "participant_id", "visit", "site", "split", "label_name", "cluster_name"), "string")
-    return pd.read_csv(path, sep="\t", dtype=text | columns, na_values=[MISSING], encoding="utf-8-sig")
+    missing = {"na_values": [MISSING, ""], "keep_default_na": False}
+    return pd.read_csv(path, sep="\t", dtype=text | columns, encoding="utf-8-sig", **missing)

@@ -11,6 +11,7 @@ import pandas as pd
 from mrisynth.conditions import Condition
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
+from mrisynth.feature_weights import COHORT_ENCODER
 from mrisynth.files import MISSING
 from mrisynth.labels import values_of
 from mrisynth.metrics.labelled import LabelledSet, Words
@@ -90,7 +91,7 @@ def feature_warnings(meta: Mapping[str, Any]) -> list[str]:
         meta: of the embeddings; ``trained`` and ``network`` are read.
     """
     sentences = [] if meta["trained"] else [UNTRAINED_SENTENCE]
-    if meta.get("network") == "cohort_encoder":
+    if meta.get("network") == COHORT_ENCODER:
         sentences.append(LEARNED_SENTENCE)
     return sentences
 

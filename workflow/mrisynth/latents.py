@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mrisynth.errors import MrisynthError
@@ -25,6 +24,7 @@ from mrisynth.networks.hagan_encoders import encode_features
 from mrisynth.sampling import Sampler
 from mrisynth.store import to_unit
 from mrisynth.training.export import ENCODERS, RECIPE
+from mrisynth.weights_file import fill, read_weights
 
 _SLAB, _GLOBAL = "encoder_slab", "encoder_global"
 _PARALLEL = 1e-6  # angle between two latents below which the sphere is as good as flat
@@ -66,12 +66,13 @@ class LatentSpace:
         path = folder / ENCODERS
         if not path.is_file() or sha256_of(path) != sampler.facts.get("encoders_sha256"):
             raise MrisynthError(f"{path} is missing or not the file that {RECIPE} names (sha256); export it again.")
-        weights = load_file(path)
+        weights = read_weights(path)
         sizes = [len(words) for words in sampler.columns.values()]
         networks = {name: family.network(name, recipe, columns=sizes, seed=sampler.facts["seed"]) for name in names}
         for name, network in networks.items():
             start = f"{name}."
-            network.load_state_dict({key[len(start) :]: part for key, part in weights.items() if key.startswith(start)})
+            mine = {key[len(start) :]: part for key, part in weights.items() if key.startswith(start)}
+            fill(network, mine, source=path)
         return cls(sampler, networks)
 
     def encode(self, volumes: np.ndarray) -> np.ndarray:

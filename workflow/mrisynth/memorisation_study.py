@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mrisynth.copy_study import RealVolumes, study_copies
-from mrisynth.embeddings import Embeddings
-from mrisynth.metrics.memorisation_scores import Origin, memorisation_scores
+from mrisynth.copy_study import PackedScans, study_copies
+from mrisynth.embeddings import Embeddings, feature_spaces
+from mrisynth.metrics.memorisation_scores import memorisation_scores
+from mrisynth.metrics.origin import Origin
 from mrisynth.metrics.release import release_verdict
 from mrisynth.metrics.scoring import Reals, Source
 from mrisynth.metrics.table import Score, score_table
+from mrisynth.scans_table import text_of_scans
 from mrisynth.store import Pyramid
 
 
@@ -53,11 +55,10 @@ def study_memorisation(
     Raises:
         MrisynthError: a packed or embedded scan is not in the table of scans.
     """
-    splits = dict(zip(scans["scan"], scans["split"], strict=True))
-    participants = dict(zip(scans["scan"], scans["participant_id"], strict=True))
     rows: list[Score] = []
-    biased = {space for space, _ in found if found[space, "real"].knows_training_scans}
-    for space in dict.fromkeys(features for features, _ in found):
+    spaces = feature_spaces(found)
+    biased = {space for space in spaces if found[space, "real"].knows_training_scans}
+    for space in spaces:
         real = found[space, "real"]
         sources = [
             Source(model, kind, found[space, name])
@@ -65,11 +66,11 @@ def study_memorisation(
             if (space, name) in found
         ]
         rows += memorisation_scores(
-            Reals(real, splits=splits, participants=participants), sources, view=str(real.meta["view"]), seed=seed,
-            permutations=permutations, replicates=replicates, draws=draws,
+            Reals.of(real, scans), sources, view=str(real.meta["view"]), seed=seed, permutations=permutations,
+            replicates=replicates, draws=draws,
         )  # fmt: skip
-    volumes = RealVolumes(
-        pyramid.images, pyramid.scans, *([known[scan] for scan in pyramid.scans] for known in (participants, splits)),
+    volumes = PackedScans(
+        pyramid.images, pyramid.scans, *text_of_scans(scans, pyramid.scans, "participant_id", "split"),
         voxel_mm=field_mm / pyramid.size,
     )  # fmt: skip
     copies = study_copies(volumes, samples, model=model, seed=seed, planted=planted, draws=draws)

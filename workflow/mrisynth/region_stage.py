@@ -61,12 +61,6 @@ def cohort_contrast(packed: Pyramid, training: Iterable[str], *, atlas: TissueAt
     return fit_contrast((np.asarray(packed.images[row]) for row in np.sort(chosen)), atlas)
 
 
-def regions_by_scan(real: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of the real scans as ``scan`` and one column a region, without scans that have a reason."""
-    measured = real["reason"].isna() | (real["reason"] == "")
-    return real.loc[measured, ["id", *parts_of(real.columns)]].rename(columns={"id": "scan"})
-
-
 def parts_of(columns: Iterable[str]) -> list[str]:
     """Return the regions that do not overlap among the columns of a table of region volumes.
 

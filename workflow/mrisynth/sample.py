@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from mrisynth.files import MISSING, write_table
 from mrisynth.imaging.volume import write_volume
 from mrisynth.progress import track
 from mrisynth.sampling import Sampler, table_row, unit_image
+from mrisynth.terms import TERMS
 from mrisynth.training.device import choose_device
 from mrisynth.wishes import Condition
 
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         save_samples(
             sampler, wanted.output, count=wanted.count, seed=wanted.seed, first=wanted.first, condition=condition
         )
+        if (terms := wanted.model / TERMS).is_file():
+            shutil.copyfile(terms, wanted.output / TERMS)
     except (MrisynthError, OSError) as error:
         sys.stderr.write(f"mrisynth: {error}\n")
         return 1

@@ -20,11 +20,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
+from mrisynth.disk import allocate
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_json, sha256_of, write_table
+from mrisynth.formats import check_format
 from mrisynth.labels import MISSING_LABEL, label_name, values_of
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family
@@ -32,8 +33,9 @@ from mrisynth.progress import Progress
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
-from mrisynth.training.export import RECIPE, WEIGHTS
+from mrisynth.training.export import FORMAT, RECIPE, WEIGHTS
 from mrisynth.training.precision import computing_in
+from mrisynth.weights_file import fill, read_weights
 from mrisynth.wishes import Condition, wish_of
 
 _WAITING = 2  # volumes drawn but not yet written
@@ -112,7 +114,7 @@ class Sampler:
         family = family_named(recipe.family)
         sizes = [len(column["categories"]) for column in facts["columns"]]
         network = family.network("generator", recipe, columns=sizes, seed=facts["seed"])
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        fill(network, read_weights(folder / WEIGHTS), source=folder / WEIGHTS)
         return cls(network, family, facts, device=device)
 
     def draw(self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None) -> Samples:
@@ -212,6 +214,7 @@ def write_shard(
     size = sampler.recipe.size
     with atomic(volumes_path) as unfinished, atomic(low_path) as unfinished_low:
         volumes = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, size, size, size))
+        allocate(unfinished, unfinished.stat().st_size)
         low_volumes: dict[int, np.ndarray] = {}
 
         def write(place: int, volume: Tensor, low: Tensor) -> None:
@@ -261,7 +264,11 @@ def _draw_and_write(
 def _read_facts(path: Path) -> dict[str, Any]:
     facts = read_json(path)
     try:
+        check_format(
+            facts.get("format", 1), known=FORMAT, path=path, what="model", written_by=facts.get("mrisynth_version", ""),
+            remedy="draw from it with that version, or export it again",
+        )  # fmt: skip
         ModelRecipe(**facts["model"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise MrisynthError(f"{path} is no recipe of this version of mrisynth ({error}); export it again.") from error
     return facts

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mrisynth.embeddings import Embeddings, load_embeddings
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_table
-
-ReplicateKey = tuple[str, ...]
-"""Source's name, its kind, features, view, reference, name of the value."""
 
 _TEXT = ("metric", "model", "source", "features", "features_sha256", "view", "reference", "better", "warning")
 
@@ -27,14 +23,14 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     return table.astype(dict.fromkeys(_TEXT, object))
 
 
-def save_replicates(replicates: Mapping[ReplicateKey, np.ndarray], path: str | Path) -> None:
-    """Write resampled values as one ``.npz`` that loads without pickle."""
+def save_replicates(replicates: Mapping[tuple[str, ...], np.ndarray], path: str | Path) -> None:
+    """Write resampled values, by :attr:`mrisynth.metrics.table.Score.key`, as one ``.npz`` without pickle."""
     with atomic(path) as unfinished, unfinished.open("wb") as stream:
         names = np.array([json.dumps(key) for key in replicates], dtype=np.str_)
         np.savez(stream, names=names, **{f"values{place}": values for place, values in enumerate(replicates.values())})
 
 
-def load_replicates(path: str | Path) -> dict[ReplicateKey, np.ndarray]:
+def load_replicates(path: str | Path) -> dict[tuple[str, ...], np.ndarray]:
     """Read what :func:`save_replicates` wrote.
 
     Raises:
@@ -44,11 +40,5 @@ def load_replicates(path: str | Path) -> dict[ReplicateKey, np.ndarray]:
         with np.load(path, allow_pickle=False) as stored:
             keys = [tuple(json.loads(name)) for name in stored["names"].tolist()]
             return {key: stored[f"values{place}"] for place, key in enumerate(keys)}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise MrisynthError(f"{path} cannot be read as resampled scores ({error}); delete it and run again.") from error
-
-
-def read_embeddings(paths: Iterable[str | Path]) -> dict[tuple[str, str], Embeddings]:
-    """Return embeddings by (features, source); the source is the name of the file without its ending."""
-    read = [(Path(path).stem, load_embeddings(path)) for path in paths]
-    return {(found.meta["features"], source): found for source, found in read}

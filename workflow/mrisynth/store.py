@@ -14,6 +14,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from mrisynth.arrays import open_array
+from mrisynth.disk import allocate
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_table, sha256_of, write_table
 from mrisynth.progress import track
@@ -82,6 +84,7 @@ def build_pyramid(volumes: Mapping[str, Path], folder: str | Path, *, sizes: Seq
             unfinished = stack.enter_context(atomic(folder / f"{size}.npy"))
             shape = (len(volumes), size, size, size)
             packed[size] = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+            allocate(unfinished, unfinished.stat().st_size)
         for row, (scan, path) in enumerate(track(volumes.items(), "pyramid", len(volumes))):
             cube = _read_cube(path, source)
             entry: dict[str, Any] = {"row": row, "scan": scan, "sha256": sha256_of(path)}
@@ -106,7 +109,7 @@ def open_pyramid(folder: str | Path, size: int) -> Pyramid:
     for needed in (path, folder / "index.tsv"):
         if not needed.is_file():
             raise MrisynthError(f"{needed} is not there; build the pyramid with size {size} first.")
-    images = np.load(path, mmap_mode="r", allow_pickle=False)
+    images = open_array(path)
     index = read_table(folder / "index.tsv")
     expected = (len(index), size, size, size)
     if images.dtype != np.uint8 or images.shape != expected or f"sha256_{size}" not in index:

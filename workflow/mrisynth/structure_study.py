@@ -9,6 +9,7 @@ import pandas as pd
 
 from mrisynth.metrics.scoring import Scored
 from mrisynth.metrics.structure import RealVolumes, VolumeSource, score_structure
+from mrisynth.scans_table import text_of_scans
 from mrisynth.store import Pyramid
 
 _FACTOR = 4  # between HA-GAN's two branches
@@ -28,6 +29,9 @@ def structure_of_model(
         untrained: uint8 [n, s, s, s].
         low: uint8 [n, s/4, s/4, s/4], compared with real scans averaged over blocks of 4 x 4 x 4 voxels; or None.
         seed, pairs, replicates: as in :func:`mrisynth.metrics.structure.score_structure`.
+
+    Raises:
+        MrisynthError: a packed scan is not in the scans table, or as there.
     """
     settings = {"seed": seed, "pairs": pairs, "replicates": replicates}
     sources = [VolumeSource(model, "model", samples), VolumeSource(model, "untrained", untrained)]
@@ -58,6 +62,5 @@ def low_resolution(images: np.ndarray) -> np.ndarray:
 
 
 def _real(packed: Pyramid, images: np.ndarray, scans: pd.DataFrame) -> RealVolumes:
-    names = scans["scan"].astype(str)
-    columns = (dict(zip(names, scans[column].astype(str), strict=True)) for column in ("split", "participant_id"))
-    return RealVolumes(images, packed.scans, *columns)
+    columns = text_of_scans(scans, packed.scans, "split", "participant_id")
+    return RealVolumes(images, packed.scans, *(dict(zip(packed.scans, column, strict=True)) for column in columns))

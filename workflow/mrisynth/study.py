@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -15,10 +16,13 @@ from mrisynth.cohorts.listing import ScanFile
 from mrisynth.cohorts.restricted import RESTRICTED, select_scans
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
+from mrisynth.plain_text import check_path
 from mrisynth.recipes import ModelRecipe
+from mrisynth.redistribution import Redistribution, decide
 
 IXI_FOLDER = Path("resources/ixi/T1")
 IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
+_IXI_PERSON = re.compile(r"IXI\d{3}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +56,16 @@ class Study:
 
     @property
     def may_be_exported(self) -> bool:
-        """False where an agreement keeps scans, tables, models and samples of the study with those who signed it.
+        """Whether volumes, embeddings, models, samples and pictures of them may leave the study's folder."""
+        return self.redistribution.allowed
 
-        ADNI and UK Biobank allow no redistribution of data of participants, raw or derived, and models and samples
-        count as derived. Whatever packs results for others asks here first.
-        """
-        return self.config["cohort"]["name"] not in RESTRICTED
+    @cached_property
+    def redistribution(self) -> Redistribution:
+        """What may be done with the results, on whose word; whatever packs them for others asks here first."""
+        cohort = self.config["cohort"]
+        local = cohort["name"] == "ixi" and cohort["folder"] is not None
+        own_scans = local and any(not _IXI_PERSON.fullmatch(scan.participant_id) for scan in self.scans)
+        return decide(cohort, own_scans=own_scans)
 
     @cached_property
     def models(self) -> dict[str, ModelRecipe]:
@@ -100,6 +108,8 @@ class Study:
         """The scans by bundle, the unit of preprocessing jobs."""
         cohort = self.config["cohort"]
         listed = self._listed(cohort)[: cohort["first_scans"]]
+        for path in filter(None, (scan.path or scan.dicom or scan.archive for scan in listed)):
+            check_path(str(path), key=f"{self.source}: {listing.FOLDER_KEY}")
         divided = divide(listed, scans_per_job=self.config["preprocessing"]["scans_per_job"])
         return {
             bundle: [scan if scan.path else replace(scan, path=self._future_path(scan, bundle)) for scan in scans]
@@ -154,6 +164,10 @@ class Study:
 
     def _check_references(self) -> None:
         config = self.config
+        try:
+            decide(config["cohort"])
+        except ConfigError as error:
+            raise ConfigError(f"{self.source}: {error}") from None
         for name, entry in config["models"].items():
             if name == "real":
                 raise ConfigError(f"{self.source}: models.real: that name stands for the real scans; choose another.")

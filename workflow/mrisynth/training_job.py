@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from mrisynth.imaging.grid import grid_affine
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.chunk import ChunkFiles, train_chunk
 from mrisynth.training.device import choose_device
+from mrisynth.training.spare import is_spoilt, keep_spare, spare_path
+from mrisynth.training.stopping import discard_outdated
 from mrisynth.training.team import Team
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +65,40 @@ class TrainingJob:
     images_planned: int | None = None
 
     def run(self) -> None:
-        """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric."""
+        """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric.
+
+        A state to go on from that is spoilt is made again first, by its own chunk, from the spare state before it.
+        """
+        previous = _path(self.previous)
+        if is_spoilt(previous):
+            self._make_again(previous)
+        self._train()
+        keep_spare(previous, chunk=self.chunk)
+
+    def _make_again(self, state: Path) -> None:
+        """Train the chunk before this one again, for its state alone."""
+        chunk = self.chunk - 1
+        spare = spare_path(state, chunk=chunk - 1) if chunk > 0 else None
+        lost = self.recipe["start_from"] is not None if spare is None else not spare.is_file()
+        if lost:
+            raise MrisynthError(
+                f"{state}: this training state is spoilt, and what came before it is gone; delete it and run the same "
+                f"command again: model {self.recipe['name']} is then trained from its first chunk."
+            )
+        _log.warning("chunk %d is trained again from %s", chunk, spare or "the beginning")
+        recipe = self.recipe | {
+            "images_total": min(self.recipe["images_total"], self.chunk * self.recipe["images_per_chunk"])
+        }
+        with tempfile.TemporaryDirectory() as scratch:
+            beside = {name: str(Path(scratch, name)) for name in ("curve", "candidate", "watch")}
+            again = replace(self, recipe=recipe, chunk=chunk, state=str(state), previous=spare and str(spare), **beside)
+            again.run()
+
+    def _train(self) -> None:
         devices = self.recipe["devices"]
+        images = Path(self.pyramid, f"{self.recipe['size']}.npy")
+        inputs = (images, Path(self.pyramid, "index.tsv"), self.scans, self.condition, self.previous, self.start)
+        discard_outdated(self._stopped, inputs=[Path(file) for file in inputs if file])
         if devices == 1:
             self.run_as(Team(), device=choose_device())
             return
@@ -78,6 +115,11 @@ class TrainingJob:
                 f"Model {self.recipe['name']}, chunk {self.chunk}: one of {devices} processes failed with exit status "
                 f"{done.returncode}; its error stands above."
             )
+
+    @property
+    def _stopped(self) -> Path:
+        """Where a chunk that is told to stop keeps what it did: no output of the job, for those are deleted."""
+        return Path(self.state).with_name(f"stopped-{self.chunk}.pt")
 
     def run_as(self, team: Team, *, device: str) -> None:
         """Train the chunk as one process of a team."""
@@ -98,6 +140,7 @@ class TrainingJob:
                 curve=Path(self.curve),
                 candidate=Path(self.candidate),
                 watch=Path(self.watch),
+                stopped=self._stopped,
             ),
             facts={
                 "label_counts": data.label_counts,

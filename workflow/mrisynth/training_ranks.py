@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
 from lightning_fabric import Fabric
 
+from mrisynth.orphans import die_with_parent
 from mrisynth.training.device import choose_device
 from mrisynth.training.team import FabricTeam
 from mrisynth.training_job import TrainingJob
@@ -16,6 +18,7 @@ from mrisynth.training_job import TrainingJob
 
 def main(file: Path) -> None:
     """Join the other processes and train the chunk that the file describes."""
+    die_with_parent(os.getppid())
     job = TrainingJob(**json.loads(file.read_text(encoding="utf-8")))
     accelerator = choose_device()
     fabric = Fabric(accelerator=accelerator, devices=job.recipe["devices"], strategy="ddp")

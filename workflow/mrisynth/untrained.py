@@ -23,8 +23,12 @@ def draw_untrained(
     """Write samples of the model's own generator before training, uint8 [sample, x, y, z].
 
     Args:
+        model: its recipe.
         trained: recipe.json of the trained model; the untrained one shares all of it but the weights.
         count: how many.
+        seed: the study's seed, as the trained model's samples have it.
+        device: ``cpu`` or ``cuda``.
+        path: receives the samples.
     """
     facts = read_json(trained)
     with tempfile.TemporaryDirectory() as scratch:

@@ -19,6 +19,7 @@ from mrisynth.metrics.labelled import LabelledSet
 from mrisynth.metrics.utility import ARMS, Draw, Task, plan_utility
 from mrisynth.prediction_tables import COLUMNS, table_of_predictions
 from mrisynth.progress import Progress
+from mrisynth.scans_table import scans_in_split
 from mrisynth.seeds import derive_seed
 from mrisynth.store import Pyramid, to_unit
 
@@ -96,12 +97,7 @@ def network_predictions(
         for arm in ARMS:
             real, synthetic = draw.of(arm)
             inputs = torch.cat([small["train"][real], small["samples"][synthetic]])
-            if task.name == "age":
-                truth = torch.from_numpy(np.concatenate([train.age[real], samples.age[synthetic]]))
-            else:
-                words = [train.words[task.name][row] for row in real]
-                words += [samples.words[task.name][row] for row in synthetic]
-                truth = torch.tensor([task.classes.index(str(word)) for word in words])
+            truth = torch.from_numpy(draw.labels(task, arm, train=train, samples=samples))
             own = derive_seed(seed, "utility network", task.name, arm, number)
             tested = small["test"][test_rows]
             found[arm].append(
@@ -139,8 +135,7 @@ def network_table(
     names = [f"sample-{row}" for row in range(len(drawn))]
     real, samples = (Embeddings(np.zeros((len(ids), 1), np.float32), ids, {}) for ids in (packed.scans, names))
     sets = labelled_sets(real, samples, scans=scans, condition=condition, asked=asked, targets=settings["targets"])
-    split_of = dict(zip(scans["scan"], scans["split"], strict=True))
-    ids = {split: [scan for scan in packed.scans if split_of[scan] == split] for split in ("train", "test")}
+    ids = {split: scans_in_split(scans, packed.scans, split) for split in ("train", "test")}
     train, test = (packed.images[packed.rows(ids[split])] for split in ("train", "test"))
     chosen = {key: settings[key] for key in ("equal_numbers", "repeats")}
     tables = [pd.DataFrame(columns=COLUMNS)]

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from mrisynth.conditions import Condition
-from mrisynth.embeddings import Embeddings
+from mrisynth.embeddings import Embeddings, feature_spaces
 from mrisynth.labelled_sets import feature_warnings, labelled_sets
-from mrisynth.metrics.class_means import Z_90
 from mrisynth.metrics.labelled import LabelledSet
-from mrisynth.metrics.table import MISSING, Score, score_table
+from mrisynth.metrics.quantiles import Z_90
+from mrisynth.metrics.table import MISSING, Better, Score, score_table
 from mrisynth.metrics.utility import Draw, Task, plan_utility
 from mrisynth.metrics.utility_heads import linear_predictions
 from mrisynth.metrics.utility_scores import Usefulness, utility_scores
 from mrisynth.prediction_tables import predictions_of_table
+from mrisynth.scans_table import scans_in_split
 from mrisynth.seeds import derive_seed
 
 NETWORK = {"features": "small_network", "weights_sha256": "trained in each arm", "trained": True}
@@ -52,31 +53,23 @@ def utility_of_model(
     """
     scores: list[Score] = []
     chosen = {key: settings[key] for key in ("equal_numbers", "repeats")}
-    for space in dict.fromkeys(space for space, _ in found):
+    for space in feature_spaces(found):
         real, samples = found[space, "real"], found[space, model]
         sets = labelled_sets(real, samples, scans=scans, condition=condition, asked=asked, targets=settings["targets"])
         plans = plan_utility(settings["targets"], **sets, **chosen, seed=seed)
         for task, draws in plans:
-            predictions = {} if task.problem else linear_predictions(
-                task, draws, **sets, seed=seed
-            )  # fmt: skip
+            predictions = {} if task.problem else linear_predictions(task, draws, **sets, seed=seed)
             scores += _scores(task, predictions, draws, test=sets["test"], model=model, meta=real.meta, seed=seed)
-    if network is not None:
+    if network is not None:  # features play no part in plans: those of the last space are those of all
         meta = NETWORK | {"view": real.meta["view"]}
+        tested = scans_in_split(scans, real.ids, "test")
         for task, draws in plans:
-            predictions = (
-                {} if task.problem or task.missing else _of_network(network, task, scans, real, repeats=len(draws))
-            )
+            predictions = {}
+            if not task.problem and not task.missing:
+                names = [tested[row] for row in task.test]
+                predictions = predictions_of_table(network, task, names, repeats=len(draws))
             scores += _scores(task, predictions, draws, test=sets["test"], model=model, meta=meta, seed=seed)
     return score_table(scores)
-
-
-def _of_network(
-    network: pd.DataFrame, task: Task, scans: pd.DataFrame, real: Embeddings, *, repeats: int
-) -> dict[str, np.ndarray]:
-    split_of = dict(zip(scans["scan"], scans["split"], strict=True))
-    test = [scan for scan in real.ids if split_of[scan] == "test"]
-    return predictions_of_table(network, task, [test[row] for row in task.test], repeats=repeats)
 
 
 def _scores(
@@ -89,7 +82,7 @@ def _scores(
     meta: Mapping[str, Any],
     seed: int,
 ) -> list[Score]:
-    def score(metric: str, better: str, *, arm: str, warning: str, value: float = MISSING, **numbers: Any) -> Score:
+    def score(metric: str, better: Better, *, arm: str, warning: str, value: float = MISSING, **numbers: Any) -> Score:
         sentences = [warning, *feature_warnings(meta)]
         return Score(
             metric=metric, model="real" if arm == "real" else model, source="control" if arm == "real" else "model",
@@ -98,11 +91,10 @@ def _scores(
             warning=" ".join(filter(None, sentences)), **{"n": 0} | numbers,
         )  # fmt: skip
 
-    better = "lower" if task.name == "age" else "higher"
-    if task.problem or task.missing:
-        rows = [score(f"utility_{task.name}_synthetic", better, arm="synthetic", warning=task.problem or task.missing)]
-    else:
-        rows = []
+    rows = []
+    if gap := task.problem or task.missing:
+        better = "lower" if task.name == "age" else "higher"
+        rows.append(score(f"utility_{task.name}_synthetic", better, arm="synthetic", warning=gap))
     if not predictions:
         return rows
     own = derive_seed(seed, "utility", task.name)

@@ -108,7 +108,7 @@ rule simulate_heads:
 rule build_cohort:
     """Write the participants and the scans tables, and who is in which split."""
     input:
-        scans=raw_scans(STUDY.scans, STUDY.bundles),
+        scans=raw_scans_of_cohort,
         demographics=demographics,
     output:
         participants="<results>/cohort/participants.tsv",
@@ -127,8 +127,12 @@ rule build_cohort:
         mem="4GB",
         runtime="1h",
     params:
-        cohort=STUDY.config["cohort"],
-        files={scan.scan: [scan.participant_id, str(scan.path)] for scan in STUDY.scans},
+        cohort={
+            key: value
+            for key, value in STUDY.config["cohort"].items()
+            if key != "redistribution"
+        },
+        files=files_of_cohort,
         seed=STUDY.seed,
     script:
         "../scripts/build_cohort.py"

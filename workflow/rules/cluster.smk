@@ -43,7 +43,7 @@ rule draw_clusters:
         scans="<results>/cohort/scans.tsv",
         condition=condition_of_model,
     output:
-        figure=report(
+        figure=showing_participants(
             "<results>/clusters/{model}.png",
             caption="../report/clusters.rst",
             category="Clusters",
@@ -60,7 +60,7 @@ rule draw_clusters:
         mem="4GB",
         runtime="10m",
     params:
-        title=STUDY.config["title"],
+        title=title_that_starts_nothing,
     script:
         "../scripts/draw_clusters.py"
 
@@ -78,7 +78,7 @@ rule compare_maps:
         ),
     output:
         table="<results>/clusters/{model}.comparison.tsv",
-        figure=report(
+        figure=showing_participants(
             "<results>/clusters/{model}.comparison.png",
             caption="../report/cluster_maps.rst",
             category="Clusters",

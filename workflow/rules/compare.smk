@@ -27,7 +27,7 @@ rule write_comparison:
         title=STUDY.config["title"],
         models=list(STUDY.models),
         replicates=STUDY.replicates,
-        may_be_exported=STUDY.may_be_exported,
+        terms=asdict(STUDY.redistribution),
     script:
         "../scripts/write_comparison.py"
 
@@ -58,9 +58,9 @@ rule write_scorecards:
         runtime="10m",
     params:
         title=STUDY.config["title"],
-        models={name: asdict(model) for name, model in STUDY.models.items()},
+        models=recipes_for_readers(),
         samples=STUDY.config["sampling"]["count"],
         replicates=STUDY.replicates,
-        may_be_exported=STUDY.may_be_exported,
+        terms=asdict(STUDY.redistribution),
     script:
         "../scripts/write_scorecards.py"

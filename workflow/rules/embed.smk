@@ -18,6 +18,7 @@ rule embed_real:
         mem="24GB",
         runtime="4h",
     params:
+        **version_of("features"),
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],
         cache=FEATURE_CACHE,
     script:
@@ -51,6 +52,7 @@ rule embed_samples:
         mem="24GB",
         runtime="8h",
     params:
+        **version_of("features"),
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],
         cache=FEATURE_CACHE,
     script:
@@ -75,6 +77,7 @@ rule embed_control:
         mem="24GB",
         runtime="4h",
     params:
+        **version_of("features"),
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],
         cache=FEATURE_CACHE,
     script:

@@ -24,6 +24,7 @@ rule score_model:
         mem="8GB",
         runtime="1h",
     params:
+        **version_of("scores"),
         evaluation=score_settings,
         seed=STUDY.seed,
     script:
@@ -49,6 +50,7 @@ rule score_controls:
         mem="8GB",
         runtime="1h",
     params:
+        **version_of("scores"),
         evaluation=score_settings,
         seed=STUDY.seed,
     script:

@@ -35,19 +35,19 @@ rule draw_latents:
         volumes="<results>/latents/{model}/volumes.npz",
         directions="<results>/latents/{model}/directions.tsv",
     output:
-        reconstructions=report(
+        reconstructions=showing_participants(
             "<results>/latents/{model}/reconstructions.png",
             caption="../report/latents.rst",
             category="Latents",
             labels={"model": "{model}", "figure": "reconstructions"},
         ),
-        interpolation=report(
+        interpolation=showing_participants(
             "<results>/latents/{model}/interpolation.png",
             caption="../report/latents.rst",
             category="Latents",
             labels={"model": "{model}", "figure": "interpolation"},
         ),
-        directions=report(
+        directions=showing_participants(
             "<results>/latents/{model}/directions.png",
             caption="../report/latents.rst",
             category="Latents",

@@ -28,6 +28,7 @@ rule score_memorisation:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
         field_mm=STUDY.config["preprocessing"]["field_mm"],
         evaluation={

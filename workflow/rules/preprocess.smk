@@ -41,6 +41,7 @@ rule extract_brains:
         mem="12GB",
         runtime=lambda wildcards, attempt: f"{attempt}h",
     params:
+        **version_of("preprocessing"),
         scans=scan_paths_of_bundle,
         extraction=EXTRACTION,
         voxel_mm=STUDY.config["preprocessing"]["voxel_mm"],
@@ -70,6 +71,7 @@ rule register_scans:
         mem="8GB",
         runtime=lambda wildcards, attempt: f"{3 * attempt}h",
     params:
+        **version_of("preprocessing"),
         scans=scan_paths_of_bundle,
         already_extracted=EXTRACTION["already_extracted"],
         preprocessing={

@@ -44,7 +44,7 @@ rule write_quality_page:
         mem="2GB",
         runtime="10m",
     params:
-        title=STUDY.config["title"],
+        title=title_that_starts_nothing,
         exclusions_path=STUDY.config["preprocessing"]["exclusions"],
     script:
         "../scripts/write_quality_page.py"
@@ -56,12 +56,7 @@ rule accept_scans:
         verdicts="<results>/quality/verdicts.tsv",
         page="<results>/quality/index.html",
     output:
-        report(
-            "<results>/quality/scans.tsv",
-            caption="../report/quality.rst",
-            category="Quality",
-            labels={"table": "scans passed and excluded"},
-        ),
+        "<results>/quality/scans.tsv",
     log:
         "<logs>/accept_scans.log",
     localrule: True

@@ -17,6 +17,7 @@ rule measure_real_regions:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         field_mm=STUDY.config["preprocessing"]["field_mm"],
         seed=STUDY.seed,
     script:
@@ -44,6 +45,7 @@ rule measure_regions:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         field_mm=STUDY.config["preprocessing"]["field_mm"],
     script:
         "../scripts/measure_regions.py"
@@ -68,6 +70,7 @@ rule measure_control_regions:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         field_mm=STUDY.config["preprocessing"]["field_mm"],
     script:
         "../scripts/measure_regions.py"
@@ -100,6 +103,7 @@ rule score_morphometry:
         mem="4GB",
         runtime="1h",
     params:
+        **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
         draws=EVALUATION["floor_draws"],
         resamplings=EVALUATION["resamplings"],
@@ -128,6 +132,7 @@ rule score_morphometry_controls:
         mem="4GB",
         runtime="1h",
     params:
+        **version_of("scores"),
         draws=EVALUATION["floor_draws"],
         resamplings=EVALUATION["resamplings"],
         seed=STUDY.seed,

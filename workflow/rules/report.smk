@@ -47,12 +47,14 @@ rule write_report:
         watches=training_watches,
         validation=expand("<results>/models/{model}/validation.tsv", model=STUDY.models),
         replicates="<results>/replicates.tsv",
+        citations="<results>/provenance/citations.tsv",
         maps=expand("<results>/clusters/{model}.png", model=clustered_models()),
         overlaps=expand(
             "<results>/clusters/{model}.overlap.tsv", model=clustered_models()
         ),
         facts=expand("<results>/clusters/{model}.json", model=clustered_models()),
     output:
+        **PICTURES_THAT_STAY,
         page=report(
             "<results>/report/index.html",
             caption="../report/page.rst",
@@ -77,8 +79,9 @@ rule write_report:
         runtime="30m",
     params:
         title=STUDY.config["title"],
-        models={name: asdict(model) for name, model in STUDY.models.items()},
+        models=recipes_for_readers(),
         replicates=STUDY.replicates,
+        terms=asdict(STUDY.redistribution),
         seed=STUDY.seed,
     script:
         "../scripts/write_report.py"

@@ -18,6 +18,7 @@ rule draw_samples:
         mem=by_size("4GB", "8GB", "24GB"),
         runtime="4h",
     params:
+        **version_of("sampling"),
         range=lambda wildcards: STUDY.shard_range(wildcards.shard),
         seed=STUDY.seed,
     script:
@@ -25,7 +26,29 @@ rule draw_samples:
 
 
 rule collect_samples:
-    """List all samples of a model with seed and condition, and write the first ones as NIfTI."""
+    """List all samples of a model with seed and condition."""
+    input:
+        tables=expand(
+            "<results>/samples/{{model}}/shards/{shard}.tsv", shard=STUDY.shards()
+        ),
+        recipe="<results>/models/{model}/recipe.json",
+    output:
+        "<results>/samples/{model}/samples.tsv",
+    log:
+        "<logs>/collect_samples/{model}.log",
+    benchmark:
+        "<benchmarks>/collect_samples/{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem="2GB",
+        runtime="10m",
+    script:
+        "../scripts/collect_samples.py"
+
+
+rule write_nifti:
+    """Write the first samples of a model as NIfTI; apart from their table, which scores wait for."""
     input:
         volumes=expand(
             "<results>/samples/{{model}}/shards/{shard}.npy", shard=STUDY.shards()
@@ -35,12 +58,11 @@ rule collect_samples:
         ),
         recipe="<results>/models/{model}/recipe.json",
     output:
-        table="<results>/samples/{model}/samples.tsv",
-        nifti=directory("<results>/samples/{model}/nifti"),
+        directory("<results>/samples/{model}/nifti"),
     log:
-        "<logs>/collect_samples/{model}.log",
+        "<logs>/write_nifti/{model}.log",
     benchmark:
-        "<benchmarks>/collect_samples/{model}.tsv"
+        "<benchmarks>/write_nifti/{model}.tsv"
     conda:
         "../envs/torch.yaml"
     resources:
@@ -49,7 +71,7 @@ rule collect_samples:
     params:
         nifti=STUDY.config["sampling"]["nifti"],
     script:
-        "../scripts/collect_samples.py"
+        "../scripts/write_nifti.py"
 
 
 rule draw_untrained:
@@ -69,6 +91,7 @@ rule draw_untrained:
         mem=by_size("4GB", "8GB", "24GB"),
         runtime="4h",
     params:
+        **version_of("sampling"),
         model=what_is_trained,
         samples=STUDY.config["sampling"]["count"],
         seed=STUDY.seed,
@@ -94,6 +117,7 @@ rule draw_controls:
         mem="16GB",
         runtime="1h",
     params:
+        **version_of("sampling"),
         samples=STUDY.config["sampling"]["count"],
         seed=STUDY.seed,
     script:

@@ -31,6 +31,7 @@ rule score_structure:
         mem=by_size("4GB", "8GB", "32GB"),
         runtime=by_size("1h", "2h", "12h"),
     params:
+        **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
         pairs=EVALUATION["similarity_pairs"],
         resamplings=EVALUATION["resamplings"],
@@ -58,6 +59,7 @@ rule score_structure_controls:
         mem="8GB",
         runtime="12h",
     params:
+        **version_of("scores"),
         pairs=EVALUATION["similarity_pairs"],
         resamplings=EVALUATION["resamplings"],
         seed=STUDY.seed,

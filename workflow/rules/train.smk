@@ -50,6 +50,7 @@ rule train_chunk:
         runtime=by_size("8h", "8h", "16h"),
         images_planned=run_key("images_total"),
     params:
+        **version_of("training"),
         recipe=what_a_chunk_trains,
         field_mm=STUDY.config["preprocessing"]["field_mm"],
         seed=STUDY.seed,

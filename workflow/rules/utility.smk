@@ -23,6 +23,7 @@ rule score_condition_fidelity:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         seed=STUDY.seed,
     script:
         "../scripts/score_condition_fidelity.py"
@@ -52,6 +53,7 @@ rule train_utility_network:
         mem=by_size("8GB", "16GB", "64GB"),
         runtime="4h",
     params:
+        **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
         settings=EVALUATION["utility"],
         seed=STUDY.seed,
@@ -88,6 +90,7 @@ rule score_utility:
         mem="8GB",
         runtime="2h",
     params:
+        **version_of("scores"),
         settings=EVALUATION["utility"],
         seed=STUDY.seed,
     script:

@@ -19,7 +19,7 @@ rule validate_chunk:
         runtime="4h",
     params:
         features=VALIDATION_FEATURES,
-        spec=STUDY.config["features"].get(VALIDATION_FEATURES),
+        spec=STUDY.config["features"][VALIDATION_FEATURES],
         samples=STUDY.config["evaluation"]["validation_samples"],
         seed=STUDY.seed,
         cache=FEATURE_CACHE,

@@ -2,9 +2,9 @@
 
 from mrisynth.files import read_table, write_table
 from mrisynth.imaging.verdicts import check_excluded_fraction
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     verdicts = read_table(snakemake.input.verdicts, **dict.fromkeys(("status", "reason", "message"), "string"))
     check_excluded_fraction(
         verdicts,

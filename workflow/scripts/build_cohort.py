@@ -8,9 +8,9 @@ from mrisynth.cohorts.listing import ScanFile
 from mrisynth.cohorts.splits import balance_table, split_record
 from mrisynth.cohorts.tables import build_cohort
 from mrisynth.files import write_json, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     cohort, seed = snakemake.params.cohort, snakemake.params.seed
     files = [
         ScanFile(scan, person, Path(path), Path(path).name) for scan, (person, path) in snakemake.params.files.items()

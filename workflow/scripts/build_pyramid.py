@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mrisynth.files import read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.store import build_pyramid
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     quality = read_table(snakemake.input.quality)
     preprocessed = Path(snakemake.input.bundles[0]).parent
     build_pyramid(

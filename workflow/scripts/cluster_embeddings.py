@@ -3,9 +3,9 @@
 from mrisynth.clusters.study import cluster_round
 from mrisynth.embeddings import load_embeddings
 from mrisynth.files import read_table, write_json, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params, output = snakemake.input, snakemake.params, snakemake.output
     made = cluster_round(
         load_embeddings(found.real),

@@ -1,16 +1,11 @@
-"""List a model's samples and write the first ones as NIfTI."""
+"""List a model's samples."""
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
-from mrisynth.sampling_export import collect_shards
+from mrisynth.files import write_table
+from mrisynth.joblog import running
+from mrisynth.sampling_export import read_samples
 
-with logged(snakemake.log[0]):
-    collect_shards(
-        [Path(path) for path in snakemake.input.volumes],
-        [Path(path) for path in snakemake.input.tables],
-        recipe=Path(snakemake.input.recipe),
-        table_path=Path(snakemake.output.table),
-        nifti_folder=Path(snakemake.output.nifti),
-        nifti=snakemake.params.nifti,
-    )
+with running(snakemake):
+    shards = read_samples(list(map(Path, snakemake.input.tables)), recipe=Path(snakemake.input.recipe))
+    write_table(shards, snakemake.output[0])

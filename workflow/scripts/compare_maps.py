@@ -1,15 +1,14 @@
 """Put scans and samples into other maps, and see whether the clusters hold together there."""
 
-import numpy as np
-
+from mrisynth.arrays import open_array
 from mrisynth.clusters.comparison_study import compare_maps
 from mrisynth.clusters.settings import ClusterSettings
 from mrisynth.embeddings import load_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.reporting.comparison_maps import comparison_figure
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found = snakemake.input
     real = load_embeddings(found.real)
     table, agreement = compare_maps(
@@ -17,9 +16,9 @@ with logged(snakemake.log[0]):
         read_table(found.projections, condition="string"),
         real=real,
         samples=load_embeddings(found.samples),
-        volumes=np.load(found.volumes, mmap_mode="r", allow_pickle=False),
+        volumes=open_array(found.volumes),
         index=read_table(found.index)["scan"].tolist(),
-        shards=[np.load(path, mmap_mode="r", allow_pickle=False) for path in found.shards],
+        shards=[open_array(path) for path in found.shards],
         settings=ClusterSettings.from_config(snakemake.params.clustering),
         seed=snakemake.params.seed,
     )

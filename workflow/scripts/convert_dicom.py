@@ -4,9 +4,9 @@ from pathlib import Path
 
 from mrisynth.imaging.conversion import convert_bundle
 from mrisynth.imaging.dicom import convert_series
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     convert_bundle(
         {scan: Path(series) for scan, series in snakemake.params.series.items()},
         Path(snakemake.output[0]),

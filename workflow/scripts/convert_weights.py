@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mrisynth.embedding.weights import convert_weights
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     convert_weights(
         Path(snakemake.input[0]),
         Path(snakemake.output[0]),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mrisynth.downloads import fetch_dataset
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     fetch_dataset(
         snakemake.params.dataset,
         table=Path(snakemake.input.table),

@@ -5,11 +5,11 @@ from pathlib import Path
 from mrisynth.clusters.verdict import stability_sentence
 from mrisynth.conditions import read_condition
 from mrisynth.files import read_json, read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.reporting.interactive_map import write_interactive_map
 from mrisynth.reporting.maps import umap_figure
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found = snakemake.input
     names = ("clusters", "projections", "coverage", "overlap", "scans")
     tables = {name: read_table(found[name], condition="string", warning="string") for name in names}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mrisynth.embedding.controls import control_volumes
+from mrisynth.controls import control_volumes
 from mrisynth.files import atomic, read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.store import open_pyramid
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     packed = open_pyramid(Path(snakemake.input.index).parent, int(snakemake.wildcards.size))
     table = read_table(snakemake.input.scans)
     training = set(table.loc[table["split"] == "train", "scan"])

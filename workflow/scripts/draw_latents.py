@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mrisynth.files import read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.reporting.latents import latent_figures
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     latent_figures(
         Path(snakemake.input.volumes),
         read_table(snakemake.input.directions, covariate="string", towards="string"),

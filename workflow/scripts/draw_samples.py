@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.sampling import Sampler, write_shard
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     first, count = snakemake.params.range
     write_shard(
         Sampler.load(Path(snakemake.input.recipe).parent, device=choose_device()),

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.device import choose_device
 from mrisynth.untrained import draw_untrained
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     draw_untrained(
         ModelRecipe(**snakemake.params.model),
         trained=Path(snakemake.input.recipe),

@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from mrisynth.arrays import open_array
 from mrisynth.embedding import load_network
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
     weights = str(snakemake.input.weights)
     network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())
-    volumes = np.load(snakemake.input.volumes, mmap_mode="r", allow_pickle=False)
+    volumes = open_array(snakemake.input.volumes)
     ids = [f"{wildcards.control}-{row:06d}" for row in range(len(volumes))]
     what = f"embed {wildcards.control}"
     embeddings = embed_volumes(volumes, ids, network, what=what, cache=Path(snakemake.params.cache))

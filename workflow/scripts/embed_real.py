@@ -6,11 +6,11 @@ from mrisynth.embedding import load_network
 from mrisynth.embedding.low_resolution import LowView
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.store import open_pyramid
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
     weights = str(snakemake.input.weights)
     network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())

@@ -4,21 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
+from mrisynth.arrays import open_array
 from mrisynth.embedding import load_network
 from mrisynth.embedding.low_resolution import LowView
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
     weights = str(snakemake.input.weights)
     network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())
     for source in ("samples", "low", "untrained"):
         paths = snakemake.input["volumes" if source == "samples" else source]
         paths = [paths] if isinstance(paths, str) else paths
-        shards = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+        shards = [open_array(path) for path in paths]
         if source == "low":
             images = LowView(np.concatenate(shards), int(wildcards.size))
         else:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from mrisynth.conditions import read_condition
 from mrisynth.files import read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.latent_study import LatentFiles, latent_study
 from mrisynth.latents import LatentSpace
 from mrisynth.store import open_pyramid
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     space = LatentSpace.load(Path(snakemake.input.recipe).parent, device=choose_device())
     names = ("latents", "reconstructions", "directions", "units", "volumes")
     latent_study(

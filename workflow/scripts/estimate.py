@@ -3,12 +3,12 @@
 import torch
 
 from mrisynth.files import write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.device import choose_device
 from mrisynth.training.estimate import StudySize, estimate_study
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     torch.set_num_threads(snakemake.threads)
     models = [ModelRecipe(**recipe) for recipe in snakemake.params.models]
     table = estimate_study(models, StudySize(**snakemake.params.study), device=choose_device())

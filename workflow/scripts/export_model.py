@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.validation import keep_best
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     keep_best(
         [Path(path) for path in snakemake.input.candidates],
         [Path(path) for path in snakemake.input.tables],

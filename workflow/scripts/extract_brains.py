@@ -5,9 +5,9 @@ from pathlib import Path
 from mrisynth.files import write_table
 from mrisynth.imaging.extraction_stage import extract_bundle
 from mrisynth.imaging.recipes import ExtractionRecipe
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake) as record:
     settings = dict(snakemake.params.extraction)
     for key in ("weights", "head_template"):
         settings[key] = str(snakemake.input[key]) if snakemake.input[key] else None
@@ -19,3 +19,4 @@ with logged(snakemake.log[0]):
         keep_intermediate=snakemake.params.keep_intermediate,
     )
     write_table(table, snakemake.output.table)
+    record.also(Path(snakemake.output.table).parent / scan for scan in snakemake.params.scans)

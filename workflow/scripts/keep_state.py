@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mrisynth.files import keep_file
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     keep_file(Path(snakemake.input[0]), Path(snakemake.output[0]))

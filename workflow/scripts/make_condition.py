@@ -6,9 +6,9 @@ from pathlib import Path
 from mrisynth.clusters.verdict import judge
 from mrisynth.conditions import build_condition, write_condition
 from mrisynth.files import read_json, read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found = snakemake.input
     scans = read_table(found.scans)
     clusters, facts = found.get("clusters"), found.get("facts")

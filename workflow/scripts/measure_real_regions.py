@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mrisynth.files import read_table, write_json, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.region_atlas import load_atlas
 from mrisynth.region_stage import cohort_contrast, measure_regions
 from mrisynth.store import open_pyramid
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params = snakemake.input, snakemake.params
     packed = open_pyramid(Path(found.index).parent, int(snakemake.wildcards.size))
     scans = read_table(found.scans)

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from mrisynth.arrays import open_array
 from mrisynth.files import read_json, write_table
 from mrisynth.imaging.tissue import Contrast
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.region_atlas import load_atlas
 from mrisynth.region_stage import measure_regions
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params = snakemake.input, snakemake.params
     contrast = Contrast(**read_json(found.contrast))
     model = snakemake.wildcards.get("model")
@@ -20,7 +19,7 @@ with logged(snakemake.log[0]):
         sets = [(Path(path).stem, [path]) for path in found.controls]
     atlas = None
     for (name, paths), output in zip(sets, snakemake.output, strict=True):
-        volumes = [volume for path in paths for volume in np.load(path, mmap_mode="r", allow_pickle=False)]
+        volumes = [volume for path in paths for volume in open_array(path)]
         atlas = atlas or load_atlas(len(volumes[0]), field_mm=params.field_mm)
         ids = [f"{name}-{row:06d}" for row in range(len(volumes))]
         table = measure_regions(volumes, ids, atlas=atlas, contrast=contrast, what=f"regions of {name}")

@@ -2,9 +2,9 @@
 
 from mrisynth.imaging.template import load_template
 from mrisynth.imaging.volume import write_volume
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     template = load_template(snakemake.params.template, voxel_mm=snakemake.params.voxel_mm)
     write_volume(template.image, snakemake.output.brain)
     write_volume(template.mask, snakemake.output.mask)

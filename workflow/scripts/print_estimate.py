@@ -3,11 +3,11 @@
 import sys
 
 from mrisynth.files import read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.training.device import choose_device
 from mrisynth.training.estimate import estimate_text
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     table = read_table(snakemake.input[0], note="string").fillna({"note": ""})
     sys.stdout.write(estimate_text(table, device=choose_device()) + "\n")
     sys.stdout.flush()

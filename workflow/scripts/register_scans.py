@@ -6,9 +6,9 @@ from mrisynth.files import write_table
 from mrisynth.imaging.recipes import RegistrationRecipe
 from mrisynth.imaging.registration_stage import register_bundle
 from mrisynth.imaging.template import load_template
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake) as record:
     params = snakemake.params
     settings = dict(params.preprocessing)
     keep_intermediate = settings.pop("keep_intermediate")
@@ -21,3 +21,4 @@ with logged(snakemake.log[0]):
         keep_intermediate=keep_intermediate,
     )
     write_table(table, snakemake.output.table)
+    record.also(Path(snakemake.output.table).parent / scan for scan in params.scans)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mrisynth.conditions import read_condition
+from mrisynth.embeddings import read_embeddings
 from mrisynth.fidelity_study import fidelity_of_model
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
-from mrisynth.score_files import read_embeddings
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     scores, confusion = fidelity_of_model(
         read_embeddings(snakemake.input.embeddings),
         model=snakemake.wildcards.model,

@@ -1,11 +1,11 @@
 """Score the controls of one size with one metric."""
 
+from mrisynth.embeddings import read_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.metrics.study_scores import score_controls
-from mrisynth.score_files import read_embeddings
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     settings = snakemake.params.evaluation
     scored = score_controls(
         snakemake.wildcards.metric,

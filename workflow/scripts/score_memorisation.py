@@ -2,20 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
-
+from mrisynth.arrays import open_array
+from mrisynth.embeddings import read_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.memorisation_study import study_memorisation
 from mrisynth.reporting.suspects import most_suspicious, suspects_figure
-from mrisynth.score_files import read_embeddings
 from mrisynth.store import open_pyramid
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     model, params = snakemake.wildcards.model, snakemake.params
     settings = params.evaluation["memorisation"]
     pyramid = open_pyramid(Path(snakemake.input.real).parent, params.size)
-    samples = [np.load(path, mmap_mode="r", allow_pickle=False) for path in snakemake.input.samples]
+    samples = [open_array(path) for path in snakemake.input.samples]
     study = study_memorisation(
         read_embeddings(snakemake.input.embeddings),
         pyramid,

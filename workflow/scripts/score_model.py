@@ -1,11 +1,12 @@
 """Score one model, its untrained generator and its low resolution with one metric."""
 
+from mrisynth.embeddings import read_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.metrics.study_scores import score_model
-from mrisynth.score_files import read_embeddings, save_replicates
+from mrisynth.score_files import save_replicates
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     settings = snakemake.params.evaluation
     scored = score_model(
         snakemake.wildcards.metric,

@@ -1,11 +1,11 @@
 """Score the region volumes of one model."""
 
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.morphometry_study import effects_of_model, score_volumes, sources_of
 from mrisynth.score_files import save_replicates
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params = snakemake.input, snakemake.params
     model = snakemake.wildcards.model
     real, scans, samples, untrained = (

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.morphometry_study import score_volumes, sources_of
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params = snakemake.input, snakemake.params
     tables = {Path(path).name.split(".")[1]: read_table(path, id="string", reason="string") for path in found.controls}
     scored = score_volumes(

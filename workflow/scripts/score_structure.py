@@ -4,21 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
+from mrisynth.arrays import open_array
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.score_files import save_replicates
 from mrisynth.store import open_pyramid
 from mrisynth.structure_study import structure_of_model
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, params = snakemake.input, snakemake.params
     scored = structure_of_model(
         open_pyramid(Path(found.index).parent, params.size),
         read_table(found.scans),
         model=snakemake.wildcards.model,
-        samples=np.concatenate([np.load(path, allow_pickle=False) for path in found.samples]),
-        untrained=np.load(found.untrained, mmap_mode="r", allow_pickle=False),
-        low=np.concatenate([np.load(path, allow_pickle=False) for path in found.low]) if found.low else None,
+        samples=np.concatenate([open_array(path) for path in found.samples]),
+        untrained=open_array(found.untrained),
+        low=np.concatenate([open_array(path) for path in found.low]) if found.low else None,
         seed=params.seed,
         pairs=params.pairs,
         replicates=params.resamplings,

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mrisynth.conditions import read_condition
+from mrisynth.embeddings import read_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
-from mrisynth.score_files import read_embeddings
+from mrisynth.joblog import running
 from mrisynth.utility_study import utility_of_model
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     network = snakemake.input.network
     table = utility_of_model(
         read_embeddings(snakemake.input.embeddings),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mrisynth.cohorts.simulated import simulate_participants, write_heads
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     participants = simulate_participants(snakemake.params.participants, seed=snakemake.params.seed)
     write_heads(
         participants[participants["scan"].isin(snakemake.params.scans)],

@@ -3,9 +3,9 @@
 from mrisynth.files import write_table
 from mrisynth.imaging.limits import table_of
 from mrisynth.imaging.verdicts import counts_table, summarise
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     verdicts, limits = summarise(
         snakemake.input.tables,
         exclusions=snakemake.input.exclusions or None,

@@ -4,12 +4,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from mrisynth.conditions import read_condition
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.device import plan_training
 from mrisynth.training_job import TrainingJob
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, where = snakemake.input, snakemake.resources
     known = [field for field in fields(ModelRecipe) if field.name in dict(where.items())]
     run = {field.name: type(field.default)(where[field.name]) for field in known}

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mrisynth.embedding.encoder_job import EncoderFiles, make_encoder
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.training.device import choose_device
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     found, made = snakemake.input, snakemake.output
     make_encoder(
         snakemake.wildcards.features,

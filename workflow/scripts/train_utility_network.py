@@ -4,17 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
+from mrisynth.arrays import open_array
 from mrisynth.conditions import read_condition
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.store import open_pyramid
 from mrisynth.training.device import choose_device
 from mrisynth.utility_cnn import network_table
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     table = network_table(
         open_pyramid(Path(snakemake.input.real).parent, snakemake.params.size),
-        np.concatenate([np.load(path, allow_pickle=False) for path in snakemake.input.volumes]),
+        np.concatenate([open_array(path) for path in snakemake.input.volumes]),
         scans=read_table(snakemake.input.scans),
         condition=read_condition(Path(snakemake.input.condition)),
         asked=read_table(snakemake.input.samples)["label"].tolist(),

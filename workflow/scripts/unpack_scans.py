@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mrisynth.cohorts.ukbiobank_listing import MEMBER
 from mrisynth.imaging.conversion import convert_bundle, unpack_image
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     convert_bundle(
         {scan: Path(archive) for scan, archive in snakemake.params.archives.items()},
         Path(snakemake.output[0]),

@@ -6,12 +6,12 @@ from mrisynth.embedding import load_network
 from mrisynth.embedding.volumes import feature_spec
 from mrisynth.embeddings import load_embeddings
 from mrisynth.files import read_table, write_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.sampling import Sampler
 from mrisynth.training.device import choose_device
 from mrisynth.validation import validate_candidate
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     params, scans, device = snakemake.params, read_table(snakemake.input.scans), choose_device()
     spec = feature_spec(params.features, params.spec, weights=str(snakemake.input.weights))
     table = validate_candidate(

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
+from mrisynth.redistribution import Redistribution
 from mrisynth.reporting.comparison_page import write_comparison_page
 from mrisynth.reporting.exports import write_figures, write_tables
 from mrisynth.reporting.results import read_results
-from mrisynth.reporting.scorecard import export_words
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     results = read_results(**dict(snakemake.input.items()))
     params, output = snakemake.params, snakemake.output
     write_comparison_page(
@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
         results,
         title=params.title,
         models=params.models,
-        export_words=export_words(may_be_exported=params.may_be_exported),
+        export_words=Redistribution(**params.terms).words,
     )
     write_tables(Path(output.tables), results, models=params.models)
     write_figures(Path(output.figures), results, models=params.models, replicates=params.replicates)

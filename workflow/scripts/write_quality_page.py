@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mrisynth.files import read_table
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
 from mrisynth.reporting.quality_page import write_quality_page
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     page = Path(snakemake.output[0])
     words = dict.fromkeys(("status", "reason", "message"), "string")
     quality = read_table(snakemake.input.quality, **words)

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
+from mrisynth.redistribution import Redistribution
 from mrisynth.reporting.cluster_section import ClusterFiles
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     models, found = snakemake.params.models, snakemake.input
     curves, watches = ({name: [] for name in models} for _ in range(2))
     for paths, by_model in ((found.curves, curves), (found.watches, watches)):
@@ -16,15 +17,14 @@ with logged(snakemake.log[0]):
     clusters = {
         picture.stem: ClusterFiles(picture=picture, overlap=overlap, facts=facts) for picture, overlap, facts in rounds
     }
-    tables = ("metrics", "comparison", "verdicts", "quality", "scans", "balance", "replicates")
-    files = {name: Path(found[name]) for name in tables}
+    tables = ("metrics", "comparison", "verdicts", "quality", "scans", "balance", "replicates", "citations")
     write_study_report(
         Path(snakemake.output.page),
         figures=Path(snakemake.output.figures),
         title=snakemake.params.title,
         seed=snakemake.params.seed,
         files=StudyFiles(
-            **files,
+            **{name: Path(found[name]) for name in tables},
             pyramid=Path(found.index).parent,
             samples=dict(zip(models, map(Path, found.shards), strict=True)),
             controls={"untrained": Path(found.untrained), "noise": Path(found.noise)},
@@ -35,4 +35,6 @@ with logged(snakemake.log[0]):
         ),
         models=models,
         replicates=snakemake.params.replicates,
+        terms=Redistribution(**snakemake.params.terms),
+        kept=Path(snakemake.output.get("kept") or snakemake.output.figures),
     )

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from mrisynth.joblog import logged
+from mrisynth.joblog import running
+from mrisynth.redistribution import Redistribution
 from mrisynth.reporting.results import read_results
 from mrisynth.reporting.scorecard import scorecard, write_scorecard
 
-with logged(snakemake.log[0]):
+with running(snakemake):
     results = read_results(**dict(snakemake.input.items()))
     params = snakemake.params
     seeds = {name: names for names in params.replicates.values() for name in names}
@@ -17,7 +18,7 @@ with logged(snakemake.log[0]):
             study=params.title,
             recipe=recipe,
             samples=params.samples,
-            may_be_exported=params.may_be_exported,
+            terms=Redistribution(**params.terms),
             replicates=seeds.get(model, ()),
         )
         write_scorecard(Path(snakemake.output.cards[0]).parent, card)

@@ -16,9 +16,9 @@ from mrisynth.clusters.methods import find_clusters, settle
 from mrisynth.clusters.settings import ClusterSettings
 from mrisynth.errors import MrisynthError
 
-PERPLEXITY = 30.0
-EDGE = 32
-COMPONENTS = 50
+_PERPLEXITY = 30.0
+_EDGE = 32
+_COMPONENTS = 50
 
 
 def tsne_map(features: np.ndarray, *, seed: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def tsne_map(features: np.ndarray, *, seed: int) -> np.ndarray:
     Perplexity 30, a third of the rows where they are few; started from principal components. Van der Maaten and Hinton
     2008.
     """
-    perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
+    perplexity = min(_PERPLEXITY, (len(features) - 1) / 3)
     tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=state_of(seed, "tsne"), n_jobs=1)
     return tsne.fit_transform(features.astype(np.float32)).astype(np.float64)
 
@@ -40,10 +40,12 @@ def coarse_voxels(volumes: Iterable[np.ndarray]) -> np.ndarray:
     """
     rows = []
     for volume in volumes:
-        if volume.shape[0] % EDGE or len(set(volume.shape)) > 1:
-            raise MrisynthError(f"A volume has shape {volume.shape}, expected a cube with a multiple of {EDGE} voxels.")
-        block = volume.shape[0] // EDGE
-        parts = np.asarray(volume, dtype=np.float32).reshape(EDGE, block, EDGE, block, EDGE, block)
+        if volume.shape[0] % _EDGE or len(set(volume.shape)) > 1:
+            raise MrisynthError(
+                f"A volume has shape {volume.shape}, expected a cube with a multiple of {_EDGE} voxels."
+            )
+        block = volume.shape[0] // _EDGE
+        parts = np.asarray(volume, dtype=np.float32).reshape(_EDGE, block, _EDGE, block, _EDGE, block)
         rows.append(parts.mean(axis=(1, 3, 5)).ravel())
     return np.stack(rows)
 
@@ -54,7 +56,7 @@ def voxel_map(voxels: np.ndarray, *, fitted: np.ndarray, settings: ClusterSettin
     Args:
         fitted: bool [n], the rows that components and map are fitted to; the others are put into both.
     """
-    components = min(COMPONENTS, int(fitted.sum()) - 1)
+    components = min(_COMPONENTS, int(fitted.sum()) - 1)
     pca = PCA(components, svd_solver="randomized", random_state=state_of(seed, "voxels")).fit(voxels[fitted])
     scores = pca.transform(voxels)
     made = fit_map(scores[fitted], settings=replace(settings, standardise=False, components=None), seed=seed)

@@ -48,7 +48,7 @@ def fit_map(features: np.ndarray, *, settings: ClusterSettings, seed: int) -> Fe
     Args:
         features: [n, d], finite, 4 rows or more.
         settings: ``neighbours`` (at most n - 1: more is cut down with a message), ``min_distance``, ``standardise`` and
-            ``components``.
+            ``components`` (as many as there can be).
         seed: the study's seed.
 
     Raises:
@@ -57,9 +57,9 @@ def fit_map(features: np.ndarray, *, settings: ClusterSettings, seed: int) -> Fe
     check_features(features, "training", rows=4)
     count, neighbours, messages = len(features), settings.neighbours, []
     if neighbours > count - 1:
-        messages.append(f"UMAP uses {count - 1} neighbours instead of {neighbours}: there are {count} training scans.")
+        messages.append(f"UMAP uses {count - 1} neighbours instead of {neighbours}: the map is fitted to {count} rows.")
         neighbours = count - 1
-    preparation = _preparation(settings, count=count, seed=seed)
+    preparation = _preparation(settings, shape=features.shape, seed=seed)
     reducer = umap.UMAP(
         n_neighbors=neighbours, min_dist=settings.min_distance, n_components=2, n_jobs=1,
         random_state=state_of(seed, "umap"), transform_seed=state_of(seed, "umap transform"),
@@ -78,7 +78,7 @@ def principal_plane(features: np.ndarray, *, settings: ClusterSettings, like: np
     Args:
         like: coordinates whose spread the plane gets, so that distances given in units of the map keep their meaning.
     """
-    prepared = _preparation(settings, count=len(features), seed=0).fit_transform(features)
+    prepared = _preparation(settings, shape=features.shape, seed=0).fit_transform(features)
     plane = PCA(2, svd_solver="full").fit_transform(prepared).astype(np.float64)
     return plane * (like.std() / max(float(plane.std()), 1e-12))
 
@@ -88,10 +88,10 @@ def state_of(seed: int, purpose: str) -> int:
     return derive_seed(seed, "clusters", purpose) % 2**31
 
 
-def _preparation(settings: ClusterSettings, *, count: int, seed: int) -> Pipeline:
+def _preparation(settings: ClusterSettings, *, shape: tuple[int, int], seed: int) -> Pipeline:
     steps: list[Any] = [StandardScaler() if settings.standardise else FunctionTransformer()]
     if settings.components is not None:
-        components = min(settings.components, count - 1)
+        components = min(settings.components, shape[0] - 1, shape[1])
         steps.append(PCA(components, random_state=state_of(seed, "pca"), svd_solver="full"))
     return make_pipeline(*steps)
 

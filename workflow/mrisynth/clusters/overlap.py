@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,8 @@ from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_s
 KNOWN_COLUMNS = ("site", "sex", "age_tercile", "diagnosis")
 
 
-def cluster_overlap(
-    clusters: pd.DataFrame, scans: pd.DataFrame, *, columns: Sequence[str] = KNOWN_COLUMNS, site_limit: float = 1.0
-) -> pd.DataFrame:
-    """Return how far the clusters repeat a known column: column, n, categories, nmi, ami, warning.
+def cluster_overlap(clusters: pd.DataFrame, scans: pd.DataFrame, *, site_limit: float) -> pd.DataFrame:
+    """Return how far the clusters repeat site, sex, third of the ages and diagnosis.
 
     Both are 1 when cluster and column say the same; ``ami`` (mutual information adjusted for chance, Vinh et al. 2010)
     is about 0 for unrelated ones, ``nmi`` (normalised) is above 0 for few scans. A cluster that repeats the site is a
@@ -23,12 +20,14 @@ def cluster_overlap(
 
     Args:
         clusters: one row a scan: scan, cluster.
-        scans: has the columns ``scan`` and ``columns``.
-        columns: such as site, sex, age_tercile; one that the cohort does not have gives a row with n = 0.
+        scans: the scans table; a column that the cohort does not have gives a row with n = 0.
         site_limit: above this ``ami`` of the site a sentence warns of clusters that are scanners.
+
+    Returns:
+        One row a known column: column, n, categories, nmi, ami, warning.
     """
     rows: list[dict[str, Any]] = []
-    for column in columns:
+    for column in KNOWN_COLUMNS:
         known = pd.DataFrame({"scan": scans["scan"], "known": scans[column]}) if column in scans else pd.DataFrame()
         both = clusters.merge(known.dropna(), on="scan") if len(known) else pd.DataFrame(columns=["cluster", "known"])
         known_labels, labels = both["known"].astype(str).tolist(), both["cluster"].astype(str).tolist()

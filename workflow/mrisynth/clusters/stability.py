@@ -73,30 +73,34 @@ def measure_stability(
     return pd.DataFrame(rows, columns=columns)
 
 
-def draw_participants(participants: np.ndarray, *, seed: int, share: float = SHARE) -> np.ndarray:
-    """Return the rows of a share of the participants, drawn without replacement, in their order."""
+def draw_participants(participants: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return the rows of 80 % of the participants, drawn without replacement, in their order."""
     people = np.unique(participants)
-    drawn = numpy_generator(seed, "participants").permutation(people)[: max(1, round(share * len(people)))]
+    drawn = numpy_generator(seed, "participants").permutation(people)[: max(1, round(SHARE * len(people)))]
     return np.flatnonzero(np.isin(participants, drawn))
 
 
-def plane_agreement(features: np.ndarray, *, labels: np.ndarray, settings: ClusterSettings, like: np.ndarray) -> float:
+def plane_agreement(
+    features: np.ndarray, *, labels: np.ndarray, places: np.ndarray, settings: ClusterSettings, seed: int
+) -> float:
     """Return the adjusted Rand index between clusters and those of the same method in the principal plane.
 
     Args:
         features: [n, d], the training scans.
         labels: int [n], their clusters.
-        like: [n, 2], their map.
+        places: [n, 2], their map.
+        settings: map and method.
+        seed: the study's seed.
     """
-    plane = principal_plane(features, settings=settings, like=like)
-    return float(adjusted_rand_score(labels, _labels(plane, settings=settings, seed=0)))
+    plane = principal_plane(features, settings=settings, like=places)
+    return float(adjusted_rand_score(labels, _labels(plane, settings=settings, seed=seed)))
 
 
 def _one(joint: np.ndarray, scans: int, *, settings: ClusterSettings, seed: int) -> dict[str, Any]:
-    """Map and cluster a resampling, whose first rows are the scans."""
+    """Map and cluster a resampling, whose first rows are the scans; the plane is as wide as their part of the map."""
     coordinates = fit_map(joint, settings=settings, seed=seed).coordinates
     found = find_clusters(coordinates, settings=settings, seed=seed)
-    plane = principal_plane(joint[:scans], settings=settings, like=coordinates)
+    plane = principal_plane(joint[:scans], settings=settings, like=coordinates[:scans])
     in_plane = find_clusters(plane, settings=settings, seed=seed)
     return {
         "clusters": len(set(found.tolist()) - {NOISE}),

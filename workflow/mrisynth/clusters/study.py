@@ -12,7 +12,7 @@ import pandas as pd
 
 from mrisynth.clusters.clustering import Clustering, fit_clusters
 from mrisynth.clusters.overlap import cluster_overlap
-from mrisynth.clusters.rounds import coverage, equal_numbers
+from mrisynth.clusters.rounds import LEAST_ROWS, coverage, equal_numbers
 from mrisynth.clusters.settings import ClusterSettings
 from mrisynth.clusters.stability import measure_stability, plane_agreement
 from mrisynth.clusters.verdict import stability_facts
@@ -61,7 +61,7 @@ def cluster_round(
     Round 1 is the published form: map and clusters are fitted to the real training scans alone, and the samples are
     only put into them. In later rounds both are fitted to training scans and samples of the model in equal numbers,
     and the training scans get weights from how often the model draws their clusters. Validation and test scans are
-    never fitted; they join the nearest cluster.
+    never fitted; they join the cluster of their nearest fitted row.
 
     Args:
         real: features of all real scans that passed.
@@ -79,8 +79,8 @@ def cluster_round(
     """
     settings, splits = ClusterSettings.from_config(block), scans.set_index("scan")["split"]
     train = [scan for scan in real.ids if splits[scan] == "train"]
-    if len(train) < 4:
-        raise MrisynthError(f"{len(train)} training scans passed; clusters need at least 4.")
+    if len(train) < LEAST_ROWS:
+        raise MrisynthError(f"{len(train)} training scans passed; clusters need at least {LEAST_ROWS}.")
     clustering = _fitted(real, samples, train=train, joint=round_ > 1, settings=settings, seed=seed)
     clusters = clustering.place(real.ids, real.features).rename(columns={"id": "scan"})
     clusters.insert(1, "split", [splits[scan] for scan in real.ids])
@@ -92,35 +92,31 @@ def cluster_round(
     clusters["weight"] = weights.fillna(1.0)  # of clusters that only validation and test scans are in
     overlap = cluster_overlap(clusters, scans, site_limit=block["site_limit"])
     trained = clusters.set_index("scan").loc[train]
-    labels, places = trained["cluster"].to_numpy(), trained[["umap_x", "umap_y"]].to_numpy()
-    found = measure_stability(
-        real.rows(train), labels=labels, places=places, settings=settings, seed=seed, resamplings=resamplings,
-        participants=scans.set_index("scan")["participant_id"].loc[train].tolist(),
-        samples=samples.features if round_ > 1 else None,
+    found, stability = _stability(
+        real.rows(train), trained, participants=scans.set_index("scan")["participant_id"].loc[train].tolist(),
+        samples=samples.features if round_ > 1 else None, resamplings=resamplings, settings=settings, seed=seed,
     )  # fmt: skip
-    agreed = plane_agreement(real.rows(train), labels=labels, settings=settings, like=places)
-    facts = {"model": model, "round": round_, "stability": stability_facts(found)}
-    facts |= {"agreement_with_principal_plane": round(agreed, 4), "method": settings.method}
-    facts |= {"clusters_with_scans": int((covered["scans"] > 0).sum())}
     shared = float(np.minimum(covered["share_of_scans"], covered["share_of_samples"]).sum())
-    facts |= {"shared_with_samples": round(shared, 4)}
-    facts |= {"noise_share": round(float(trained["noise"].mean()), 4)}
-    return RoundOfClusters(
-        clusters=clusters, projections=projections, coverage=covered, overlap=overlap, resamplings=found,
-        facts=facts
-        | _origin(clustering, real, overlap, training_scans=len(train), shared=shared if round_ > 1 else None),
-    )  # fmt: skip
-
-
-def _origin(
-    clustering: Clustering, real: Embeddings, overlap: pd.DataFrame, *, training_scans: int, shared: float | None
-) -> dict[str, Any]:
-    facts = {"features": real.meta["features"], "features_trained": real.meta["trained"]}
-    facts |= {"training_scans": training_scans, "fitted": len(clustering.ids), "clusters": len(clustering.names)}
-    facts["warnings"] = _warnings(clustering, overlap, real, shared)
+    facts = {
+        "model": model,
+        "round": round_,
+        "method": settings.method,
+        "features": real.meta["features"],
+        "features_trained": real.meta["trained"],
+        "training_scans": len(train),
+        "fitted": len(clustering.ids),
+        "clusters": len(clustering.names),
+        "clusters_with_scans": int((covered["scans"] > 0).sum()),
+        "noise_share": round(float(trained["noise"].mean()), 4),
+        "shared_with_samples": round(shared, 4),
+        "warnings": _warnings(clustering, overlap, real, shared if round_ > 1 else None),
+    }
     for sentence in facts["warnings"]:
         _LOG.warning("%s", sentence)
-    return facts
+    return RoundOfClusters(
+        clusters=clusters, projections=projections, coverage=covered, overlap=overlap, resamplings=found,
+        facts=facts | stability,
+    )  # fmt: skip
 
 
 def _fitted(
@@ -136,6 +132,24 @@ def _fitted(
         seed=seed,
         counted=np.arange(2 * len(scans)) < len(scans),
     )
+
+
+def _stability(
+    features: np.ndarray,
+    trained: pd.DataFrame,
+    *,
+    participants: list[str],
+    samples: np.ndarray | None,
+    resamplings: int,
+    settings: ClusterSettings,
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the resamplings of the training scans, and what they say beside the principal plane."""
+    known = {"labels": trained["cluster"].to_numpy(), "places": trained[["umap_x", "umap_y"]].to_numpy()}
+    known |= {"settings": settings, "seed": seed}
+    found = measure_stability(features, participants=participants, samples=samples, resamplings=resamplings, **known)
+    agreed = round(plane_agreement(features, **known), 4)
+    return found, {"stability": stability_facts(found), "agreement_with_principal_plane": agreed}
 
 
 def _warnings(clustering: Clustering, overlap: pd.DataFrame, real: Embeddings, shared: float | None) -> list[str]:

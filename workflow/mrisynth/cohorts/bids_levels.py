@@ -27,13 +27,15 @@ def read_levels(table: Path, column: str) -> dict[str, str]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MrisynthError(f"{path} cannot be read as JSON ({error}); mend it or remove it.") from error
     if not isinstance(content, dict):
         raise MrisynthError(f"{path} holds no JSON object; expected the columns of {table.name} by name.")
     entry = content.get(column)
     levels = entry.get("Levels") if isinstance(entry, dict) else None
-    return {str(code).strip().lower(): _words(level) for code, level in (levels or {}).items()} if levels else {}
+    if not isinstance(levels, dict):
+        return {}
+    return {str(code).strip().lower(): _words(level) for code, level in levels.items()}
 
 
 def _words(level: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable
 
 from mrisynth.cohorts.listing import ScanFile
@@ -26,16 +27,17 @@ def divide(scans: Iterable[ScanFile], *, scans_per_job: int) -> dict[str, list[S
     """
     if scans_per_job < 1:
         raise ConfigError(f"preprocessing.scans_per_job is {scans_per_job}; expected at least 1.")
-    bits = {scan.scan: _bits(scan.scan) for scan in scans}
+    ordered = sorted(((_bits(scan.scan), scan) for scan in scans), key=lambda pair: pair[0])
+    bits = [own for own, _ in ordered]
     found: dict[str, list[ScanFile]] = {}
-    open_ = {"b": sorted(scans, key=lambda scan: scan.scan)}
+    open_ = [("", 0, len(ordered))]  # bits that scans begin with, and where such scans stand
     while open_:
-        name, members = open_.popitem()
-        if len(members) > scans_per_job and len(name) <= _DEEPEST:
-            for bit in "01":
-                open_[name + bit] = [scan for scan in members if bits[scan.scan][len(name) - 1] == bit]
-        elif members:
-            found[name] = members
+        prefix, first, end = open_.pop()
+        if end - first > scans_per_job and len(prefix) < _DEEPEST:
+            middle = bisect_left(bits, prefix + "1", first, end)
+            open_ += [(prefix + "0", first, middle), (prefix + "1", middle, end)]
+        elif end > first:
+            found[f"b{prefix}"] = sorted((scan for _, scan in ordered[first:end]), key=lambda scan: scan.scan)
     return dict(sorted(found.items()))
 
 

@@ -17,6 +17,7 @@ NAMES_COLUMN = "file_name"
 
 _SUFFIXES = (".nii.gz", ".nii")
 _IXI = re.compile(r"(?P<participant>IXI\d{3})-(?P<site>[A-Za-z]+)-(?P<number>\d+)-(?P<modality>[A-Z]+\d*)(-\d+)?")
+_BIDS_FOLDER = re.compile(r"sub-[A-Za-z0-9][A-Za-z0-9._+-]*")  # laxer than BIDS, which has letters and digits alone
 _BIDS_SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 
 
@@ -76,7 +77,8 @@ def list_bids(folder: Path) -> list[ScanFile]:
     ``sub-01/ses-02/anat/sub-01_ses-02_run-1_T1w.nii.gz`` is scan ``sub-01-ses-02-run-1`` of participant ``sub-01``.
 
     Raises:
-        ConfigError: the folder is missing, holds no such image, or two files make the same scan name.
+        ConfigError: the folder is missing, holds no such image or an impossible name of a participant, or two files
+            make the same scan name.
     """
     _require_folder(folder)
     paths = [
@@ -90,10 +92,16 @@ def list_bids(folder: Path) -> list[ScanFile]:
             f"{FOLDER_KEY}: {folder} holds no image sub-*/[ses-*/]anat/*_T1w.nii[.gz]; "
             f"give the root of a BIDS data set, or set `cohort.name: ixi` for a flat folder of NIfTI files."
         )
-    return _checked(
-        [ScanFile(scan_name(path.name), path.relative_to(folder).parts[0], path, path.name) for path in paths],
-        f"{FOLDER_KEY}: {folder}",
-    )
+    people = [path.relative_to(folder).parts[0] for path in paths]
+    if wrong := next((person for person in people if not _BIDS_FOLDER.fullmatch(person)), None):
+        raise ConfigError(
+            f"{FOLDER_KEY}: {folder} holds the folder {wrong!a}; a participant of BIDS is named sub- and letters "
+            "and digits, so rename it (and its row in participants.tsv)."
+        )
+    scans = [
+        ScanFile(scan_name(path.name), person, path, path.name) for path, person in zip(paths, people, strict=True)
+    ]
+    return _checked(scans, f"{FOLDER_KEY}: {folder}")
 
 
 def list_simulated(count: int) -> list[ScanFile]:

@@ -13,8 +13,8 @@ from mrisynth.cohorts.ages import age_tercile_bounds_years, terciles
 from mrisynth.cohorts.listing import ScanFile, ixi_site
 from mrisynth.cohorts.splits import assign_splits, strata_of
 from mrisynth.errors import MrisynthError
-from mrisynth.files import sha256_of
 from mrisynth.progress import track
+from mrisynth.provenance.contents import content_of
 
 _LOG = logging.getLogger(__name__)
 _KNOWN = ("sex", "age", "age_tercile", "site", "diagnosis")
@@ -149,7 +149,7 @@ def _listed(scan_files: Sequence[ScanFile]) -> pd.DataFrame:
                 "visit": visit[1] if visit else None,
                 "site": ixi_site(file.file_name or file.scan),
                 "t1w": None if file.path is None else str(file.path),
-                "sha256": sha256_of(file.path) if there else None,
+                "sha256": content_of(file.path).sha256 if there else None,
             }
         )
     table = pd.DataFrame(rows, columns=["scan", "participant_id", "visit", "site", "t1w", "sha256"]).astype("str")

@@ -13,6 +13,7 @@ import numpy as np
 
 from mrisynth.embedding.interface import FeatureNetwork
 from mrisynth.files import atomic
+from mrisynth.versions import version_of
 
 _logger = logging.getLogger(__name__)
 
@@ -27,12 +28,14 @@ def image_sha256(image: np.ndarray) -> str:
 class FeatureCache:
     """The features of one network, in packs under ``folder/{network's sha256}/``.
 
+    Features of code of another version (:mod:`mrisynth.versions`) have a folder of their own, whose name ends with it.
     Jobs that run at the same time may share a folder: packs are written whole, and one that two jobs make is the same
     twice. A pack that cannot be read is ignored with a warning; its volumes are embedded anew.
     """
 
     def __init__(self, folder: Path, network: FeatureNetwork) -> None:
-        self.folder = folder / network.sha256()
+        versions = map(str, version_of("features").values())
+        self.folder = folder / "-".join([network.sha256(), *versions])
         self._width = network.width
         self._description = network.description()
 
@@ -69,7 +72,7 @@ class FeatureCache:
                 if wanted.isdisjoint(names):
                     return {}
                 features = stored["features"]
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, KeyError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             return _ignored(path, f"cannot be read ({error})")
         if features.dtype != np.float32 or features.shape != (len(names), self._width):
             return _ignored(path, f"holds {features.dtype} {features.shape} for {len(names)} volumes")

@@ -56,7 +56,7 @@ def make_encoder(name: str, entry: Mapping[str, Any], *, size: int, files: Encod
     scans = read_table(files.scans).set_index("scan", drop=False).loc[packed.scans].reset_index(drop=True)
     split = scans["split"].to_numpy()
     looked_at = np.isin(split, ("train", "validation"))
-    scans.loc[~looked_at, entry["targets"]] = None
+    scans = scans.assign(**{name: scans[name].where(looked_at) for name in entry["targets"] if name in scans})
     training, validation = np.flatnonzero(split == "train"), np.flatnonzero(split == "validation")
     regions = read_table(files.regions, id="string").drop(columns="reason") if files.regions else None
     targets, skipped = find_targets(scans, entry["targets"], training=split == "train", regions=regions)

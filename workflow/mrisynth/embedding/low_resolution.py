@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +58,6 @@ class LowView:
 
     def __getitem__(self, rows: int | slice) -> np.ndarray:
         """Return one volume [x, y, z] or several [n, x, y, z]."""
-        made: Callable[[np.ndarray], np.ndarray] = enlarged
-        if self.source.shape[1] == self.edge:
-            made = _averaged
-        return made(self.source[rows][None])[0] if isinstance(rows, int) else made(self.source[rows])
-
-
-def _averaged(images: np.ndarray) -> np.ndarray:
-    return enlarged(low_resolution(images))
+        part = self.source[rows][None] if isinstance(rows, int) else self.source[rows]
+        seen = enlarged(low_resolution(part) if part.shape[1] == self.edge else part)
+        return seen[0] if isinstance(rows, int) else seen

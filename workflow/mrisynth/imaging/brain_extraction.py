@@ -10,14 +10,13 @@ from typing import Protocol
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.imaging.device import usable_device
+from mrisynth.imaging.extracted import MASK_NAME, support_of_brain
 from mrisynth.imaging.volume import read_volume, write_volume
 
 METHODS = ("deepbet", "hd_bet", "atlas", "none")
-MASK_NAME = "mask.nii.gz"
 
 
 class Extractor(Protocol):
@@ -142,22 +141,6 @@ class _Deepbet:
             self._networks.bbox_model.to(device)
             logging.getLogger(__name__).info("deepbet on %s", device)
         return self._networks
-
-
-def support_of_brain(image: nib.Nifti1Image, path: Path) -> np.ndarray:
-    """Return where an already extracted brain is, bool [x, y, z]: above zero, holes filled.
-
-    Raises:
-        ScanError: reason ``not_extracted`` when hardly any voxel is zero.
-    """
-    mask = ndimage.binary_fill_holes(np.asarray(image.dataobj) > 0)
-    if mask.mean() > 0.8:
-        raise ScanError(
-            "not_extracted",
-            f"{path} is above zero in {mask.mean():.0%} of its voxels; `already_extracted` expects brains on "
-            "a background of 0.",
-        )
-    return mask
 
 
 class _AlreadyExtracted:

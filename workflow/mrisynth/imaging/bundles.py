@@ -45,7 +45,7 @@ class ScanTask:
 
 @dataclass
 class Stopwatch:
-    """CPU seconds of each step of one scan."""
+    """CPU seconds of each step of one scan; for the log, as an output would differ every time it is made."""
 
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     _since: float = field(default_factory=time.process_time)
@@ -55,6 +55,10 @@ class Stopwatch:
         now = time.process_time()
         self.cpu_seconds[step] = round(self.cpu_seconds.get(step, 0.0) + now - self._since, 3)
         self._since = now
+
+    def __str__(self) -> str:
+        steps = ", ".join(f"{step} {seconds:.3f}" for step, seconds in self.cpu_seconds.items())
+        return f"{sum(self.cpu_seconds.values()):.3f} CPU-s ({steps or 'no step done'})"
 
 
 def run_bundle(tasks: Sequence[ScanTask], *, what: str, measures: Sequence[str]) -> pd.DataFrame:
@@ -76,7 +80,7 @@ def run_bundle(tasks: Sequence[ScanTask], *, what: str, measures: Sequence[str])
         rows.append(_row(record, measures))
         excluded = record["status"] == EXCLUDED
         progress.advance(note=f"{record['scan']} excluded: {record['reason']}" if excluded else "")
-    table = pd.DataFrame(rows, columns=["scan", *VERDICT, *measures, "cpu_seconds", "fingerprint"])
+    table = pd.DataFrame(rows, columns=["scan", *VERDICT, *measures, "fingerprint"])
     excluded = int((table["status"] == EXCLUDED).sum())
     _LOG.info("%s: %d measured, %d excluded", what, len(table) - excluded, excluded)
     return table
@@ -106,12 +110,10 @@ def _do(task: ScanTask) -> dict[str, Any]:
         stale.unlink(missing_ok=True)
     watch = Stopwatch()
     try:
-        return _recorded(task, measures=task.work(watch), cpu_seconds=watch.cpu_seconds)
+        return _recorded(task, measures=task.work(watch))
     except ScanError as error:
         message = _naming(str(error), task.scan)
-        return _recorded(
-            task, reason=error.reason, message=message, measures=error.measures, cpu_seconds=watch.cpu_seconds
-        )
+        return _recorded(task, reason=error.reason, message=message, measures=error.measures)
     except (MrisynthError, OSError, MemoryError):
         raise
     except Exception as error:
@@ -120,6 +122,8 @@ def _do(task: ScanTask) -> dict[str, Any]:
         _LOG.exception("%s", task.scan)
         message = f"{task.scan}: {type(error).__name__}: {error}"
         return _recorded(task, reason="unexpected", message=message, again=True)
+    finally:
+        _LOG.info("%s: %s", task.scan, watch)
 
 
 def _crashed(task: ScanTask, how: str) -> dict[str, Any]:
@@ -133,7 +137,6 @@ def _recorded(
     reason: str = "",
     message: str = "",
     measures: dict[str, Any] | None = None,
-    cpu_seconds: dict[str, float] | None = None,
     again: bool = False,
 ) -> dict[str, Any]:
     record = {
@@ -142,7 +145,6 @@ def _recorded(
         "reason": reason,
         "message": message,
         "measures": measures or {},
-        "cpu_seconds": cpu_seconds or {},
         "fingerprint": "" if again else task.fingerprint,  # nothing matches an empty one: the next run tries again
     }
     if reason:
@@ -158,4 +160,4 @@ def _naming(message: str, scan: str) -> str:
 def _row(record: dict[str, Any], measures: Sequence[str]) -> dict[str, Any]:
     row = {key: record[key] for key in ("scan", *VERDICT)}
     row |= {name: record["measures"].get(name) for name in measures}
-    return row | {"cpu_seconds": round(sum(record["cpu_seconds"].values()), 3), "fingerprint": record["fingerprint"]}
+    return row | {"fingerprint": record["fingerprint"]}

@@ -37,7 +37,7 @@ def convert_series(series: Path, path: Path) -> None:
         MrisynthError: dcm2niix is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="dicom-") as made:
-        command = [*dcm2niix_command(), *_OPTIONS, "-o", made, str(series)]
+        command = [*dcm2niix_command(), *_OPTIONS, "-o", made, str(series.absolute())]  # no path begins with a dash
         try:
             finished = subprocess.run(command, capture_output=True, timeout=LONGEST_S, check=False)
         except subprocess.TimeoutExpired:

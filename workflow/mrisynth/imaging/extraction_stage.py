@@ -14,16 +14,15 @@ import pandas as pd
 
 from mrisynth.errors import ScanError
 from mrisynth.files import MISSING, sha256_of
-from mrisynth.imaging.brain_extraction import MASK_NAME, BundleExtractor, make_extractor
+from mrisynth.imaging.brain_extraction import BundleExtractor, make_extractor
 from mrisynth.imaging.bundles import ScanTask, Stopwatch, fingerprint, run_bundle
+from mrisynth.imaging.extracted import EXTRACTION_MEASURES, MASK_NAME, RECORD_NAME
 from mrisynth.imaging.heads import read_head
 from mrisynth.imaging.quality import measure_extraction, measure_intensity
 from mrisynth.imaging.recipes import VERSION, ExtractionRecipe
 from mrisynth.imaging.volume import write_volume
 
-RECORD_NAME = "extraction.json"
 HEAD_NAME = "T1w.nii.gz"
-MEASURES = ("brain_ml", "cut_fraction", "intensity_range", "clipped_fraction")
 
 
 def extract_bundle(
@@ -48,7 +47,7 @@ def extract_bundle(
 
     Returns:
         One row a scan in the order given: scan, status (``measured`` or ``excluded``), reason, message, brain_ml,
-        cut_fraction, intensity_range, clipped_fraction, cpu_seconds, fingerprint.
+        cut_fraction, intensity_range, clipped_fraction, fingerprint.
 
     Raises:
         MrisynthError: the recipe cannot work (unknown method, weights missing); never for one bad scan.
@@ -66,7 +65,7 @@ def extract_bundle(
         _task(scan, path, Path(folder) / scan, recipe, extractor, keep_intermediate=keep_intermediate)
         for scan, path in scans.items()
     ]
-    return run_bundle(tasks, what="brain extraction", measures=MEASURES)
+    return run_bundle(tasks, what="brain extraction", measures=EXTRACTION_MEASURES)
 
 
 def _task(

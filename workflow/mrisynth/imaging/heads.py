@@ -9,8 +9,8 @@ import pandas as pd
 
 from mrisynth.errors import ScanError
 from mrisynth.files import read_table
-from mrisynth.imaging.brain_extraction import support_of_brain
 from mrisynth.imaging.conversion import CONVERSION_NAME
+from mrisynth.imaging.extracted import support_of_brain
 from mrisynth.imaging.volume import read_volume, resample_brain, resample_to_voxel
 
 

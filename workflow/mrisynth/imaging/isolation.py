@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from mrisynth.errors import MrisynthError
+from mrisynth.orphans import die_with_parent
+from mrisynth.provenance.packages import loaded_modules, note_modules
 
 Result = TypeVar("Result")
 
@@ -39,7 +41,8 @@ def isolated(work: Callable[[int], Result], count: int, *, crashed: Callable[[in
         child, results = _start(work, item, count)
         try:
             while item < count and (answer := _receive(results)) is not None:
-                result, error = answer
+                result, error, modules = answer
+                note_modules(modules.items())
                 if error is not None:
                     raise error
                 yield result
@@ -56,20 +59,23 @@ def _start(
 ) -> tuple[multiprocessing.process.BaseProcess, Connection]:
     context = multiprocessing.get_context("fork")  # the work is no module-level function and holds open models
     results, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(work, first, count, results, sender), daemon=True)
+    child = context.Process(target=_child, args=(work, first, count, results, sender, os.getpid()), daemon=True)
     child.start()
     sender.close()
     return child, results
 
 
-def _child(work: Callable[[int], Result], first: int, count: int, results: Connection, sender: Connection) -> None:
+def _child(
+    work: Callable[[int], Result], first: int, count: int, results: Connection, sender: Connection, parent: int
+) -> None:
+    die_with_parent(parent)  # it must not go on writing when the job is killed
     results.close()
     _forget_threads()
     for item in range(first, count):
         try:
-            sender.send((work(item), None))
+            sender.send((work(item), None, loaded_modules()))
         except BaseException as error:
-            sender.send((None, error if _travels(error) else MrisynthError(f"{type(error).__name__}: {error}")))
+            sender.send((None, error if _travels(error) else MrisynthError(f"{type(error).__name__}: {error}"), {}))
             break
     sender.close()
     os._exit(0)  # what the parent registered to happen at its end must not happen here
@@ -88,7 +94,7 @@ def _travels(error: BaseException) -> bool:
         return False
 
 
-def _receive(results: Connection) -> tuple[Result | None, BaseException | None] | None:
+def _receive(results: Connection) -> tuple[Result | None, BaseException | None, dict[str, str | None]] | None:
     try:
         return results.recv()
     except (EOFError, ConnectionResetError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mrisynth.imaging.grid import FIELD_CENTRE, FIELD_MM
+from mrisynth.versions import VERSIONS
 
-VERSION = 3  # raise it when a change of the code changes results, so that done scans are done again
+VERSION = 2 + VERSIONS["preprocessing"]  # done scans of another version are done again; it once counted alone
 
 
 @dataclass(frozen=True, kw_only=True)

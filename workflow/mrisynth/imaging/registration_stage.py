@@ -14,10 +14,8 @@ import pandas as pd
 from mrisynth.errors import ScanError
 from mrisynth.files import MISSING, read_json
 from mrisynth.imaging.bias import correct_bias
-from mrisynth.imaging.brain_extraction import MASK_NAME
 from mrisynth.imaging.bundles import EXCLUDED, ScanTask, Stopwatch, fingerprint, run_bundle
-from mrisynth.imaging.extraction_stage import MEASURES as EXTRACTION_MEASURES
-from mrisynth.imaging.extraction_stage import RECORD_NAME
+from mrisynth.imaging.extracted import EXTRACTION_MEASURES, MASK_NAME, RECORD_NAME
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.imaging.heads import read_head
 from mrisynth.imaging.intensity import scale_inside
@@ -74,7 +72,7 @@ def register_bundle(
 
     Returns:
         One row a scan in the order given: scan, status (``measured`` or ``excluded``), reason, message, all measures,
-        cpu_seconds, fingerprint.
+        fingerprint.
     """
     stage = _RegistrationStage(template, recipe, keep_intermediate=keep_intermediate)
     tasks = [

@@ -16,8 +16,7 @@ LEAST_AGES = 10
 
 ERROR, SLOPE = "condition_age_error", "condition_age_slope"
 
-
-_TOO_FEW = "Fewer than two classes of known age"
+_TOO_FEW = "fewer than two classes of known age"
 
 
 def read_ages(learned: LabelledSet, unseen: LabelledSet, samples: LabelledSet, *, seed: int) -> list[Reading]:
@@ -28,10 +27,11 @@ def read_ages(learned: LabelledSet, unseen: LabelledSet, samples: LabelledSet, *
     known = np.flatnonzero(np.isfinite(learned.age))
     better = {ERROR: "lower", SLOPE: "neither"}
     asked = {"samples": _Asked.of(samples), "real": _Asked.of(unseen)}
-    if len(known) < LEAST_AGES or asked["samples"] is None:
-        few = f"{len(known)} scans to learn from have an age, {LEAST_AGES} are needed"
-        warning = f"Not computed: {few if len(known) < LEAST_AGES else f'{_TOO_FEW} among the samples'}."
-        return [Reading(metric=metric, better=side, warning=warning) for metric, side in better.items()]
+    gap = f"{_TOO_FEW} among the samples" if asked["samples"] is None else ""
+    if len(known) < LEAST_AGES:
+        gap = f"{len(known)} scans to learn from have an age, {LEAST_AGES} are needed"
+    if gap:
+        return [Reading(metric=metric, better=side, warning=f"Not computed: {gap}.") for metric, side in better.items()]
     features, ages = np.asarray(learned.features)[known], learned.age[known]
     groups = [learned.groups[row] for row in known]
 
@@ -46,6 +46,7 @@ def read_ages(learned: LabelledSet, unseen: LabelledSet, samples: LabelledSet, *
         fit, values, classes=["all"] * len(known), groups=groups, penalty=head.penalty, seed=seed,
     ).reshape(len(parts), len(better))  # fmt: skip
     found = []
+    unread = "" if "real" in parts else f"There are {_TOO_FEW} among real scans that the reader has not seen."
     for column, metric in enumerate(better):
         read = {
             source: part.estimate(metric, head, seed=seed).widened(float(errors[row, column]))
@@ -56,7 +57,7 @@ def read_ages(learned: LabelledSet, unseen: LabelledSet, samples: LabelledSet, *
             Reading(
                 metric=metric, better=better[metric], n=len(parts["samples"].age), samples=read["samples"],
                 real=read.get("real"), chance=blind, bounds=(0.0 if metric == ERROR else -np.inf, np.inf),
-                warning="" if "real" in read else f"{_TOO_FEW} among real scans that the reader has not seen.",
+                warning=unread,
             )
         )  # fmt: skip
     return found

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrisynth.errors import MrisynthError
+from mrisynth.metrics.quantiles import Z_95
 
 SMALLEST = 6
 """Training participants that authenticity needs."""
-
-_Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def authenticity(
         found.append(_share(to_train[np.ix_(samples, scans)], apart[np.ix_(scans, scans)]))
     shrunk = (value * len(to_train) + 2) / (len(to_train) + 4)  # never 0 or 1, so that the error is never 0
     error = max(float(np.std(found, ddof=1)), float(np.sqrt(shrunk * (1 - shrunk) / len(to_train))))
-    low, high = np.clip((value - _Z * error, value + _Z * error), 0.0, 1.0)
+    low, high = np.clip((value - Z_95 * error, value + Z_95 * error), 0.0, 1.0)
     return Authenticity(value, float(low), float(high))
 
 

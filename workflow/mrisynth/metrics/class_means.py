@@ -7,13 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mrisynth.metrics.quantiles import Z_95
 from mrisynth.seeds import numpy_generator
-
-Z_95 = 1.959963984540054
-"""95 % of a normal distribution lie within so many standard deviations."""
-
-Z_90 = 1.6448536269514722
-"""... and 90 % within so many: from the 5th to the 95th percentile."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,12 @@ def mean_over_classes(
         classes: class of each; all equal for a plain mean.
         groups: participant of each.
         extremes: smallest and largest possible item; None for a plain normal approximation, as for errors in years.
+
+    Returns:
+        The estimate, missing (NaN) where there are no items.
     """
+    if not len(items):
+        return Estimate(*(float("nan"),) * 3)
     names = sorted(set(classes))
     value, centre, variance = 0.0, 0.0, 0.0
     for name in names:

@@ -8,10 +8,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from mrisynth.errors import MrisynthError
-from mrisynth.metrics.distances import Distances
-from mrisynth.metrics.features import all_rows, check_pair, check_subset, normalised_influences
-from mrisynth.metrics.neighbours import distances_between
+from mrisynth.metrics.features import normalised_influences
+from mrisynth.metrics.neighbours import NeighbourComparison
 
 
 @dataclass(frozen=True)
@@ -57,28 +55,17 @@ def density_coverage(real: np.ndarray, synthetic: np.ndarray, *, k: int = 5) -> 
     return DensityCoverage(*map(float, DensityCoverageComparison(real, synthetic, k=k)()))
 
 
-class DensityCoverageComparison:
+class DensityCoverageComparison(NeighbourComparison):
     """Density, coverage and clipped forms of two sets and of their subsets.
 
-    A comparison of :mod:`mrisynth.metrics.comparison`; arguments and errors as :func:`density_coverage`.
+    A comparison of :mod:`mrisynth.metrics.comparison`.
     """
 
     half_weights = (0.5, 1.0, 1.0, 1.0)
 
-    def __init__(
-        self, real: np.ndarray, synthetic: np.ndarray, *, k: int = 5, distances: Distances | None = None
-    ) -> None:
-        if k < 1:
-            raise MrisynthError(f"Nearest-neighbour metrics need k of 1 or more, found {k}.")
-        self.smallest = k + 1
-        check_pair(real, synthetic, rows=self.smallest)
-        self._k, self._counts = k, (len(real), len(synthetic))
-        self._distances = distances or distances_between(real, synthetic)
-
     def __call__(self, real_rows: np.ndarray | None = None, synthetic_rows: np.ndarray | None = None) -> np.ndarray:
         """Return the four numbers of :class:`DensityCoverage` of these rows of each set, more than k; None for all."""
-        rows, k = all_rows(self._counts, real_rows, synthetic_rows), self._k
-        check_subset(rows, rows_needed=self.smallest)
+        rows, k = self._rows(real_rows, synthetic_rows, needed=self.smallest), self._k
         radii = self._distances.squared_radii(0, rows[0], k=k)
         held, balls = self._distances.counts(0, radii, rows)
         return np.array(
@@ -99,8 +86,7 @@ class DensityCoverageComparison:
         these (delete-one jackknife) was up to twice too large in trials, that by halves, whose balls are wider, down
         to half of it: their mean is taken.
         """
-        rows, k = all_rows(self._counts, real_rows, synthetic_rows), self._k
-        check_subset(rows, rows_needed=self.smallest + 1)
+        rows, k = self._rows(real_rows, synthetic_rows, needed=self.smallest + 1), self._k
         radii, next_radii = (self._distances.squared_radii(0, rows[0], k=reach) for reach in (k, k + 1))
         held, balls = self._distances.counts(0, radii, rows)
         gained = self._distances.counts(0, next_radii, rows)[0] - held

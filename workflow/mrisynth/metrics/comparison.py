@@ -73,21 +73,14 @@ class Metric:
         name: as in the configuration.
         values: what it returns, in this order.
         smallest: fewest rows a set.
-        prepare: makes the comparison of two arrays.
+        between: makes the comparison of real features [n, d] and synthetic ones [m, d]; refuses fewer than ``smallest``
+            rows, different widths, and values that are not finite.
     """
 
     name: str
     values: tuple[Value, ...]
     smallest: int
-    prepare: Callable[[np.ndarray, np.ndarray], Comparison]
-
-    def between(self, real: np.ndarray, synthetic: np.ndarray) -> Comparison:
-        """Return the comparison of real features [n, d] and synthetic ones [m, d].
-
-        Raises:
-            MrisynthError: fewer than ``smallest`` rows, different widths, or a value that is not finite.
-        """
-        return self.prepare(real, synthetic)
+    between: Callable[[np.ndarray, np.ndarray], Comparison]
 
 
 METRICS = ("fid", "kid", "precision_recall", "density_coverage")

@@ -86,10 +86,12 @@ def _read_classes(
         sentences.append(
             f"Left out, fewer than {LEAST_PARTICIPANTS} participants to learn from: {', '.join(left_out)}."
         )
-    if len(known) < 2 or not samples.truth:
-        few = f"{len(known)} classes have {LEAST_PARTICIPANTS} or more participants to learn from, 2 are needed"
-        sentences.insert(0, f"Not computed: {few if len(known) < 2 else 'no sample has a class that can be read'}.")
-        found.readings.append(Reading(metric=metric, better="higher", warning=" ".join(sentences)))
+    gap = "" if samples.truth else "no sample has a class that can be read"
+    if len(known) < 2:
+        gap = f"{len(known)} classes have {LEAST_PARTICIPANTS} or more participants to learn from, 2 are needed"
+    if gap:
+        warning = " ".join([f"Not computed: {gap}.", *sentences])
+        found.readings.append(Reading(metric=metric, better="higher", warning=warning))
         return
 
     def fit(rows: np.ndarray, penalty: float | None = None) -> LinearHead:

@@ -7,7 +7,7 @@ import numpy as np
 from mrisynth.metrics.features import check_pair, normalised_influences, taken
 
 _BLOCK_ROWS = 4096
-_SHOWS = 1e-10  # relative; the bound is a thousand times what was seen
+_SHOWS = 1e-10  # of the sum; the bound on rounding is a thousand times larger than any rounding that was seen
 _LARGEST_GRAM = 2**26  # entries, 512 MiB
 
 
@@ -36,14 +36,7 @@ class FrechetComparison:
     """The Fréchet distance of two sets and of their subsets; a comparison of :mod:`mrisynth.metrics.comparison`.
 
     While either set has fewer rows than features, the inner products across the sets are computed once: those of a
-    subset are a part of them, centred anew.
-
-    Args:
-        real: [n, d], n >= 2, finite.
-        synthetic: [m, d], m >= 2, finite.
-
-    Raises:
-        MrisynthError: fewer than two rows, different widths, or a value that is not finite.
+    subset are a part of them, centred anew. Both sets as :func:`frechet_distance` takes them.
     """
 
     smallest = 2

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.comparison import Comparison, SmoothComparison, Value
+from mrisynth.metrics.quantiles import t_95
 from mrisynth.seeds import numpy_generator
 
-_UPPER = 0.975  # quantile of the upper end of a 95 % interval
 _EVALUATIONS = 20  # behind a value that is a mean over parts of n rows
 _LEFT_OUT = 0.15  # of a part; more rows than that are worth one part more
 _MOST_PARTS = 24  # of a replicate
@@ -31,14 +30,22 @@ class Interval:
         low, high: [values], missing (NaN) where half of a set is too small for the metric.
         replicates: [replicates, values], the value plus the scaled deviation of each draw of halves, so that their
             standard deviation is the standard error; not clipped to the bounds. Empty where the interval is missing.
-        freedom: degrees of freedom of that standard error, the smaller number of participants or samples, less one.
     """
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
     replicates: np.ndarray
-    freedom: float = math.inf
+
+    def numbers(self, column: int) -> dict[str, float]:
+        """Return ``value``, ``low`` and ``high`` of one value."""
+        return {name: float(getattr(self, name)[column]) for name in ("value", "low", "high")}
+
+    def gap(self, column: int) -> str:
+        """Return a sentence where there is a value without an interval, else nothing."""
+        if np.isnan(self.value[column]) or not np.isnan(self.low[column]):
+            return ""
+        return "No interval: half of the scans are too few for this score."
 
 
 def interval(
@@ -58,8 +65,9 @@ def interval(
     drawn without replacement, as a row drawn twice is its own neighbour and bends every metric. Halves vary too much
     in what pairs of rows decide (thrice the variance where single rows decide nothing, as with KID of two draws of one
     distribution). Where a comparison knows its influences, their squares give the variance (infinitesimal jackknife:
-    twice at worst) or a part of it, and the replicates are scaled to it. Ends are by Student's t; those of a share of
-    0 or 1 reach at least as far as the exact ones (Clopper and Pearson) of none or all of the rows.
+    twice at worst) or a part of it, and the replicates are scaled to it. Ends are by Student's t with as many degrees
+    of freedom as the fewer of participants and samples, less one; those of a share of 0 or 1 reach at least as far as
+    the exact ones (Clopper and Pearson) of none or all of the rows.
 
     Args:
         comparison: the prepared sets.
@@ -68,7 +76,7 @@ def interval(
         metric_values: what the numbers of the comparison are; their bounds clip the interval.
         seed: the study's seed.
         entity: what is compared with; halves of the scans depend on (seed, entity, replicate) alone, so that two
-            models with one entity share them, see :func:`paired_difference`.
+            models with one entity share them, see :func:`mrisynth.metrics.pairs.paired_difference`.
         replicates: draws of halves.
         n: rows a set at which the metric is wanted; None for all rows. A larger set is cut into parts of n rows by
             chance, and values and replicates are means over the parts.
@@ -91,31 +99,10 @@ def interval(
     deviations = _halves(comparison, draws, halves, replicates=replicates)
     if isinstance(comparison, SmoothComparison):
         deviations *= _smooth_share(comparison, draws, whole, deviations.std(axis=0, ddof=1))
-    freedom = min(len(draws.members), draws.counts[1]) - 1.0
-    reach = _quantile(freedom) * deviations.std(axis=0, ddof=1)
-    low, high = _ends(value, reach, metric_values, rows=freedom + 1.0)
-    return Interval(value, low, high, value + deviations, freedom)
-
-
-def paired_difference(one: Interval, other: Interval) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return one minus other with its 95 % interval, each [values], from halves of the scans that both share.
-
-    Both must come from :func:`interval` with the same real scans, seed, entity and number of replicates: what is
-    common to both, the choice of scans, then falls out of the difference.
-
-    Raises:
-        MrisynthError: the replicates are not equal in number.
-    """
-    if one.replicates.shape != other.replicates.shape:
-        raise MrisynthError(
-            f"A paired difference needs equal replicates, found {one.replicates.shape} and {other.replicates.shape}."
-        )
-    difference = one.value - other.value
-    if len(one.replicates) < 2:
-        missing = np.full(len(difference), np.nan)
-        return difference, missing, missing.copy()
-    reach = _quantile(min(one.freedom, other.freedom)) * (one.replicates - other.replicates).std(axis=0, ddof=1)
-    return difference, difference - reach, difference + reach
+    fewer = min(len(draws.members), draws.counts[1])
+    reach = t_95(fewer - 1) * deviations.std(axis=0, ddof=1)
+    low, high = _ends(value, reach, metric_values, rows=fewer)
+    return Interval(value, low, high, value + deviations)
 
 
 class _Draws:
@@ -174,10 +161,6 @@ def _smooth_share(
     return np.maximum(share, _LEAST_SHARE)
 
 
-def _quantile(freedom: float) -> float:
-    return float(ndtri(_UPPER) if math.isinf(freedom) else stdtrit(freedom, _UPPER))
-
-
 def _parts(counts: tuple[int, int], sizes: tuple[int, int]) -> int:
     real, synthetic = (_windows(count, size) for count, size in zip(counts, sizes, strict=True))
     every = math.lcm(real, synthetic)
@@ -195,13 +178,11 @@ def _part(rows: np.ndarray, number: int, size: int) -> np.ndarray:
     return np.sort(np.roll(rows, -start)[:size])
 
 
-def _ends(
-    value: np.ndarray, reach: np.ndarray, values: Sequence[Value], *, rows: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _ends(value: np.ndarray, reach: np.ndarray, values: Sequence[Value], *, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Return both ends within the bounds; for a share of 0 or 1 at least those of none or all of so many rows."""
     lowest = np.array([-np.inf if one.lowest is None else one.lowest for one in values])
     highest = np.array([np.inf if one.highest is None else one.highest for one in values])
-    share = 1.0 - (1.0 - _UPPER) ** (1.0 / rows)
+    share = 1.0 - 0.025 ** (1.0 / rows)
     unseen = np.where(np.isfinite(highest - lowest), share * (highest - lowest), 0.0)
     low = np.where(value >= highest, np.minimum(value - reach, highest - unseen), value - reach)
     high = np.where(value <= lowest, np.maximum(value + reach, lowest + unseen), value + reach)

@@ -60,14 +60,8 @@ def kernel_distance(
 class KernelComparison:
     """The kernel distance of two sets and of their subsets; a comparison of :mod:`mrisynth.metrics.comparison`.
 
-    The kernels of all pairs are computed once; a subset adds up a part of them.
-
-    Args:
-        real: [n, d], n >= 2, finite.
-        synthetic: [m, d], m >= 2, finite.
-
-    Raises:
-        MrisynthError: fewer than two rows, different widths, or a value that is not finite.
+    The kernels of all pairs are computed once; a subset adds up a part of them. Both sets as :func:`kernel_distance`
+    takes them.
     """
 
     smallest = 2

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mrisynth.errors import MrisynthError
-from mrisynth.metrics.distances import Distances
-from mrisynth.metrics.features import all_rows, check_pair, check_subset
-from mrisynth.metrics.neighbours import distances_between
+from mrisynth.metrics.neighbours import NeighbourComparison
 
 
 def precision_recall(real: np.ndarray, synthetic: np.ndarray, *, k: int = 3) -> tuple[float, float]:
@@ -33,32 +30,12 @@ def precision_recall(real: np.ndarray, synthetic: np.ndarray, *, k: int = 3) -> 
     return float(precision), float(recall)
 
 
-class PrecisionRecallComparison:
-    """Precision and recall of two sets and of their subsets; a comparison of :mod:`mrisynth.metrics.comparison`.
-
-    Args:
-        real: [n, d], finite.
-        synthetic: [m, d], finite.
-        k: neighbours, fewer than the rows of either set.
-
-    Raises:
-        MrisynthError: as :func:`precision_recall`.
-    """
-
-    def __init__(
-        self, real: np.ndarray, synthetic: np.ndarray, *, k: int = 3, distances: Distances | None = None
-    ) -> None:
-        if k < 1:
-            raise MrisynthError(f"Nearest-neighbour metrics need k of 1 or more, found {k}.")
-        self.smallest = k + 1
-        check_pair(real, synthetic, rows=self.smallest)
-        self._k, self._counts = k, (len(real), len(synthetic))
-        self._distances = distances or distances_between(real, synthetic)
+class PrecisionRecallComparison(NeighbourComparison):
+    """Precision and recall of two sets and of their subsets; a comparison of :mod:`mrisynth.metrics.comparison`."""
 
     def __call__(self, real_rows: np.ndarray | None = None, synthetic_rows: np.ndarray | None = None) -> np.ndarray:
         """Return precision and recall [2] of these rows of each set, more than k; None for all."""
-        rows = all_rows(self._counts, real_rows, synthetic_rows)
-        check_subset(rows, rows_needed=self.smallest)
+        rows = self._rows(real_rows, synthetic_rows, needed=self.smallest)
         shares = []
         for side in (0, 1):
             radii = self._distances.squared_radii(side, rows[side], k=self._k)

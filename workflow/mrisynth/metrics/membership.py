@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mrisynth.errors import MrisynthError
+from mrisynth.metrics.quantiles import Z_95
 from mrisynth.metrics.shares import share_interval
 
 SMALLEST = 2
@@ -16,7 +17,8 @@ SMALLEST = 2
 NON_MEMBERS_OF_A_RATE = 100
 """Non-members that a rate at 1 % false positives needs: with fewer, 1 % is less than one person."""
 
-_Z = 1.959963984540054
+FALSE_POSITIVES = 0.01
+"""Of that rate; also what chance finds."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,29 @@ def membership_auc(members: np.ndarray, non_members: np.ndarray) -> Guess:
     if value in (0.0, 1.0):
         return Guess(value, *((0.0, 1.0 - edge) if value == 0.0 else (edge, 1.0)))
     logit, error = np.log(value / (1.0 - value)), np.sqrt(variance) / (value * (1.0 - value))
-    low, high = (float(1.0 / (1.0 + np.exp(-(logit + side * _Z * error)))) for side in (-1, 1))
+    low, high = (float(1.0 / (1.0 + np.exp(-(logit + side * Z_95 * error)))) for side in (-1, 1))
     return Guess(value, low, high)
 
 
-def members_found(members: np.ndarray, non_members: np.ndarray, *, false_positives: float = 0.01) -> Guess:
+def members_found(members: np.ndarray, non_members: np.ndarray) -> Guess:
     """Return the share of members that score above all but 1 % of the non-members.
 
     An attack that tells few members, but those for sure, has an area near 0.5 and yet harms them (Carlini et al. 2022,
     arXiv 2112.03570). Chance finds 1 %. The interval is that of the share of members; it takes the limit as known.
 
+    Args:
+        members, non_members: as in :func:`membership_auc`.
+
     Raises:
-        MrisynthError: fewer than :data:`NON_MEMBERS_OF_A_RATE` non-members.
+        MrisynthError: no members, or fewer than :data:`NON_MEMBERS_OF_A_RATE` non-members.
     """
+    if not len(members):
+        raise MrisynthError("A rate at 1 % false positives needs members, found none.")
     if len(non_members) < NON_MEMBERS_OF_A_RATE:
         raise MrisynthError(
             f"A rate at 1 % false positives needs {NON_MEMBERS_OF_A_RATE} non-members, found {len(non_members)}."
         )
-    passing = int(np.floor(false_positives * len(non_members)))
+    passing = int(np.floor(FALSE_POSITIVES * len(non_members)))
     limit = np.sort(non_members)[::-1][passing]
     found = int((members > limit).sum())
     return Guess(found / len(members), *share_interval(found, len(members)))

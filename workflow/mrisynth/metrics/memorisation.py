@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mrisynth.errors import MrisynthError
+from mrisynth.metrics.quantiles import Z_95
 
 SMALLEST = 4
 """Participants of each side, and samples, that a ratio needs."""
 
-_Z = 1.959963984540054  # 95 % of a normal distribution lie within so many standard deviations
 _TAIL = 25.0  # nearest neighbours beyond this many expected places have a share below exp(-25)
 
 
@@ -23,7 +23,8 @@ class NearestRatio:
         value: mean distance to the nearest training participant over that to the nearest held-out one; 1 is
             expected, below 1 samples lie closer to what was trained on. Missing where all are copies of held-out scans.
         low, high: ends of the 95 % interval.
-        p_value: share of exchanges of participants with a ratio as small, one-sided; missing without exchanges.
+        p_value: share of exchanges of participants with a ratio as small, one-sided; missing without exchanges, and
+            where all samples are copies of scans of both sides, so that there is no ratio.
     """
 
     value: float
@@ -74,8 +75,9 @@ def nearest_ratio(
     value = nearest.log_ratio(from_train)
     error = _error(to_train, to_held_out, generator=generator, replicates=replicates)
     chance = np.array([nearest.log_ratio(generator.permutation(from_train)) for _ in range(permutations)])
-    p_value = (1 + (chance <= value + 1e-12).sum()) / (1 + permutations) if permutations else np.nan
-    low, high = (float(np.exp(value + side * _Z * error)) for side in (-1, 1))
+    tested = permutations and not np.isnan(value)
+    p_value = (1 + (chance <= value + 1e-12).sum()) / (1 + permutations) if tested else np.nan
+    low, high = (float(np.exp(value + side * Z_95 * error)) for side in (-1, 1))
     if not np.isfinite(value):  # a side at distance 0: an end of the scale, which halves cannot surround
         low = high = np.nan
     return NearestRatio(float(np.exp(value)) if value < np.inf else np.nan, low, high, float(p_value))

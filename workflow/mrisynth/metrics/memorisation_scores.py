@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
-from mrisynth.metrics.authenticity import authenticity
-from mrisynth.metrics.membership import members_found, membership_auc
-from mrisynth.metrics.memorisation import nearest_ratio
-from mrisynth.metrics.nearest import by_participant, distances
+from mrisynth.metrics.authenticity import Authenticity, authenticity
+from mrisynth.metrics.membership import FALSE_POSITIVES, members_found, membership_auc
+from mrisynth.metrics.memorisation import NearestRatio, nearest_ratio
+from mrisynth.metrics.nearest import by_participant, distances, participant_means
+from mrisynth.metrics.origin import Origin
 from mrisynth.metrics.scoring import KNOWS_SENTENCE, UNTRAINED_SENTENCE, Reals, Source
-from mrisynth.metrics.table import Better, Score
+from mrisynth.metrics.table import Score, SourceKind
 from mrisynth.seeds import numpy_generator
 
 TRAINING_COPIES = "training_copies"
 """The control: half of the training scans, taken for samples; every score must notice it."""
 
 _SUSPICIOUS = 0.05
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What all rows of one table share; ``row`` makes one of them."""
-
-    features: str
-    features_sha256: str
-    features_trained: bool
-    view: str
-    seed: int
-    sentences: tuple[str, ...] = ()
-
-    def row(
-        self, metric: str, source: tuple[str, str], *, better: Better, n: int, floors: Sequence[float] = (),
-        sentence: str = "", **numbers: Any,
-    ) -> Score:  # fmt: skip
-        """Return a score; ``floors`` are the values of real against real scans over the draws."""
-        known = np.array([floor for floor in floors if np.isfinite(floor)])
-        low, high = np.percentile(known, (5, 95)) if len(known) else (np.nan, np.nan)
-        floor = {"floor": float(known.mean()), "floor_low": float(low), "floor_high": float(high)} if len(known) else {}
-        return Score(
-            metric=metric, model=source[0], source=source[1], features=self.features,
-            features_sha256=self.features_sha256, features_trained=self.features_trained, view=self.view,
-            reference="train", better=better, n=n, seed=self.seed,
-            warning=" ".join(words for words in (sentence, *self.sentences) if words), **floor, **numbers,
-        )  # fmt: skip
 
 
 def memorisation_scores(
@@ -80,25 +55,34 @@ def memorisation_scores(
     floors = space.floors(seed, draws=draws)
     rows: list[Score] = []
     for source in (*sources, *space.control(seed)):
-        features = source.embeddings.features
-        generator = numpy_generator(seed, "memorisation", meta["features"], source.name, source.kind)
+        settings = {
+            "generator": numpy_generator(seed, "memorisation", meta["features"], source.name, source.kind),
+            "replicates": replicates,
+        }
         tests = permutations if source.kind == "model" else 0
-        rows += _nearest_rows(origin, source, space, features, floors, generator, tests, replicates)
-        rows += _authenticity_row(origin, source, space, features, floors, generator, replicates)
-        likeness = [-distances(space.features(side), features).min(axis=1) for side in (space.train, space.test)]
-        members, non_members = space.train.means(likeness[0]), space.test.means(likeness[1])
-        rows += membership_rows(origin, (source.name, source.kind), members, non_members, floors=floors["auc"])
+        rows += _nearest_rows(origin, source, space, floors=floors["ratio"], permutations=tests, **settings)
+        rows += _authenticity_rows(origin, source, space, floors=floors["authenticity"], **settings)
+        likeness = space.likeness(source.embeddings.features, space.test)
+        rows += membership_rows(origin, (source.name, source.kind), *likeness, floors=floors["auc"])
     return rows
 
 
 def membership_rows(
-    origin: Origin, source: tuple[str, str], members: np.ndarray, non_members: np.ndarray, *, floors: Sequence[float]
-) -> Iterator[Score]:
-    """Yield area and rate of a membership attack; arguments as :func:`mrisynth.metrics.membership.membership_auc`."""
+    origin: Origin, source: tuple[str, SourceKind], members: np.ndarray, non_members: np.ndarray, *,
+    floors: Sequence[float],
+) -> Iterator[Score]:  # fmt: skip
+    """Yield area and rate of a membership attack.
+
+    Args:
+        origin: what the rows share.
+        source: name and kind of what was attacked.
+        members, non_members: as in :func:`mrisynth.metrics.membership.membership_auc`.
+        floors: areas of real scans over the draws.
+    """
     n = min(len(members), len(non_members))
     for metric, attack, expected in (
         ("membership_auc", membership_auc, floors),
-        ("membership_rate", members_found, (0.01,)),
+        ("membership_rate", members_found, (FALSE_POSITIVES,)),
     ):
         guess, sentence = _attempted(attack, members, non_members)
         numbers = {"value": np.nan} if guess is None else {"value": guess.value, "low": guess.low, "high": guess.high}
@@ -113,10 +97,6 @@ class _Side:
     scans: list[str]
     participants: list[str]
 
-    def means(self, scores: np.ndarray) -> np.ndarray:
-        """Return the mean score of each participant."""
-        return participant_means(scores, self.participants)
-
     def part(self, names: set[str]) -> _Side:
         """Return the scans of some participants."""
         kept = [pair for pair in zip(self.scans, self.participants, strict=True) if pair[1] in names]
@@ -130,25 +110,30 @@ class _Space:
     embeddings: Embeddings
     train: _Side
     test: _Side
-    cache: dict[str, np.ndarray] = field(default_factory=dict)
 
     def features(self, side: _Side) -> np.ndarray:
         return self.embeddings.rows(side.scans)
 
+    @cached_property
     def among_train(self) -> np.ndarray:
-        """Return the distances between training scans; computed once."""
-        if "train" not in self.cache:
-            self.cache["train"] = distances(self.features(self.train), self.features(self.train))
-        return self.cache["train"]
+        """The distances between training scans."""
+        return distances(self.features(self.train), self.features(self.train))
 
-    def ratio(self, features: np.ndarray, test: _Side, **settings: Any) -> Any:
+    def ratio(self, features: np.ndarray, test: _Side, **settings: Any) -> NearestRatio:
         to_train = by_participant(distances(features, self.features(self.train)), self.train.participants)
         to_test = by_participant(distances(features, self.features(test)), test.participants)
         return nearest_ratio(to_train, to_test, **settings)
 
-    def authentic(self, features: np.ndarray, **settings: Any) -> Any:
+    def authentic(self, features: np.ndarray, **settings: Any) -> Authenticity:
         to_train = distances(features, self.features(self.train))
-        return authenticity(to_train, self.among_train(), participants=self.train.participants, **settings)
+        return authenticity(to_train, self.among_train, participants=self.train.participants, **settings)
+
+    def likeness(self, features: np.ndarray, test: _Side) -> list[np.ndarray]:
+        """Return how close the nearest sample comes to the scans of each training and of each test participant."""
+        return [
+            participant_means(-distances(self.features(side), features).min(axis=1), side.participants)
+            for side in (self.train, test)
+        ]
 
     def control(self, seed: int) -> Iterator[Source]:
         names = sorted(set(self.train.participants))
@@ -171,48 +156,41 @@ class _Space:
             features = self.features(one)
             ratio, _ = _attempted(self.ratio, features, other, generator=generator, permutations=0, replicates=0)
             share, _ = _attempted(self.authentic, features, generator=generator, replicates=2)
-            likeness = [-distances(self.features(side), features).min(axis=1) for side in (self.train, other)]
-            area, _ = _attempted(membership_auc, self.train.means(likeness[0]), other.means(likeness[1]))
+            area, _ = _attempted(membership_auc, *self.likeness(features, other))
             for name, value in (("ratio", ratio), ("authenticity", share), ("auc", area)):
                 found[name].append(np.nan if value is None else value.value)
         return found
 
 
-def participant_means(scores: np.ndarray, participants: Sequence[str]) -> np.ndarray:
-    """Return the mean score of each participant, in the order of their names."""
-    _, place = np.unique(np.asarray(participants, dtype=np.str_), return_inverse=True)
-    return np.bincount(place, weights=scores) / np.bincount(place)
-
-
 def _nearest_rows(
-    origin: Origin, source: Source, space: _Space, features: np.ndarray, floors: dict[str, list[float]],
-    generator: np.random.Generator, permutations: int, replicates: int,
-) -> Iterator[Score]:  # fmt: skip
+    origin: Origin, source: Source, space: _Space, *, floors: Sequence[float], permutations: int, **settings: Any
+) -> Iterator[Score]:
     ratio, sentence = _attempted(
-        space.ratio, features, space.test, generator=generator, permutations=permutations, replicates=replicates
+        space.ratio, source.embeddings.features, space.test, permutations=permutations, **settings
     )
     n = min(len(set(space.train.participants)), len(set(space.test.participants)))
     named = {"source": (source.name, source.kind), "better": "neither", "n": n}
     if ratio is None:
         yield origin.row("nn_ratio", sentence=sentence, value=np.nan, **named)
         return
-    if ratio.p_value < _SUSPICIOUS and source.kind == "model":
+    if np.isnan(ratio.value):
+        sentence = "Not computed: all samples are copies of held-out scans."
+    elif ratio.p_value < _SUSPICIOUS and source.kind == "model":
         sentence = f"Samples lie closer to training scans than to held-out ones (p = {ratio.p_value:.3g})."
     numbers = {"value": ratio.value, "low": ratio.low, "high": ratio.high}
-    yield origin.row("nn_ratio", floors=floors["ratio"], sentence=sentence, **numbers, **named)
+    yield origin.row("nn_ratio", floors=floors, sentence=sentence, **numbers, **named)
     if permutations:
         yield origin.row("nn_ratio_p_value", value=ratio.p_value, sentence=sentence, **named)
 
 
-def _authenticity_row(
-    origin: Origin, source: Source, space: _Space, features: np.ndarray, floors: dict[str, list[float]],
-    generator: np.random.Generator, replicates: int,
-) -> Iterator[Score]:  # fmt: skip
-    share, sentence = _attempted(space.authentic, features, generator=generator, replicates=replicates)
+def _authenticity_rows(
+    origin: Origin, source: Source, space: _Space, *, floors: Sequence[float], **settings: Any
+) -> Iterator[Score]:
+    share, sentence = _attempted(space.authentic, source.embeddings.features, **settings)
     numbers = {"value": np.nan} if share is None else {"value": share.value, "low": share.low, "high": share.high}
     yield origin.row(
         "authenticity", (source.name, source.kind), better="neither", n=len(space.train.scans),
-        floors=floors["authenticity"] if share is not None else (), sentence=sentence, **numbers,
+        floors=floors if share is not None else (), sentence=sentence, **numbers,
     )  # fmt: skip
 
 

@@ -8,16 +8,15 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.comparison import Value
-from mrisynth.metrics.features import check_pair, standardised
+from mrisynth.metrics.features import standardised
 from mrisynth.metrics.intervals import Interval, interval
+from mrisynth.metrics.region_distances import SMALLEST, MorphometryComparison
 from mrisynth.metrics.scoring import REFERENCES, Scored
 from mrisynth.metrics.shares import share_interval
-from mrisynth.metrics.table import Better, Score, score_table
+from mrisynth.metrics.table import Better, Score, SourceKind, score_table
 from mrisynth.seeds import numpy_generator
 
 _VALUES: tuple[tuple[str, Better], ...] = (
@@ -28,7 +27,6 @@ _VALUES: tuple[tuple[str, Better], ...] = (
 )
 _BOUNDS = tuple(Value(name, "lower", 0.0, None) for name, _ in _VALUES)
 _FEATURES = {"features": "regions", "features_sha256": "none: tissue maps", "features_trained": True}
-_SMALLEST = 3
 _FEW = 20
 """Below this many scans a set, a difference of half a standard deviation is luck."""
 _MOST = 2000
@@ -48,7 +46,7 @@ class Regions:
     """
 
     name: str
-    kind: Literal["real", "model", "untrained", "control"]
+    kind: SourceKind | Literal["real"]
     volumes: np.ndarray
     ids: list[str]
     failed: int
@@ -60,76 +58,8 @@ class Regions:
         return len(self.ids) / total if total else float("nan")
 
 
-class MorphometryComparison:
-    """Distances between the region volumes of two sets, in standard deviations: a Comparison.
-
-    Gives the mean over regions of the one-dimensional Wasserstein-1 distance; the Wasserstein-1 distance of the joint
-    distributions with the Euclidean distance over the square root of the number of regions, by the best assignment
-    (exact for equal weights); the mean over regions of the absolute Cohen's d; and the median over regions of the
-    standard deviation of the second set over that of the first. The idea of a multivariate Wasserstein distance of
-    region volumes is that of WASABI (Jafrasteh et al. 2025, arXiv 2504.21771), which fits normal distributions.
-
-    Args:
-        real: [n, regions], standardised.
-        synthetic: [m, regions], likewise; compared at equal numbers of rows.
-    """
-
-    smallest = _SMALLEST
-
-    def __init__(self, real: np.ndarray, synthetic: np.ndarray) -> None:
-        check_pair(real, synthetic, rows=_SMALLEST)
-        self._real, self._synthetic = real, synthetic
-
-    def __call__(self, real_rows: np.ndarray | None = None, synthetic_rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the four values of these rows of each set, equally many; None for all."""
-        one = self._real if real_rows is None else self._real[real_rows]
-        other = self._synthetic if synthetic_rows is None else self._synthetic[synthetic_rows]
-        ratios = other.std(axis=0, ddof=1) / np.maximum(one.std(axis=0, ddof=1), 1e-12)
-        return np.array(
-            [
-                wasserstein_by_region(one, other).mean(),
-                joint_wasserstein(one, other),
-                np.abs(cohens_d(other, one)).mean(),
-                np.median(ratios),
-            ]
-        )
-
-
-def wasserstein_by_region(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the Wasserstein-1 distance of each column of two tables with as many rows: mean gap of the sorted values.
-
-    Raises:
-        MrisynthError: the tables have different shapes.
-    """
-    _check_equal(one, other)
-    return np.abs(np.sort(one, axis=0) - np.sort(other, axis=0)).mean(axis=0)
-
-
-def joint_wasserstein(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the Wasserstein-1 distance of two tables [n, d], Euclidean over the root of d, by the best assignment.
-
-    Raises:
-        MrisynthError: the tables have different shapes.
-    """
-    _check_equal(one, other)
-    cost = cdist(one, other) / np.sqrt(one.shape[1])
-    return float(cost[linear_sum_assignment(cost)].mean())
-
-
-def cohens_d(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return (mean of one - mean of other) over the pooled standard deviation, for each column (Cohen 1988).
-
-    Two constant columns differ by 0 when they are equal and by infinity, with the sign, when they are not.
-    """
-    degrees = len(one) + len(other) - 2
-    squares = one.var(axis=0, ddof=1) * (len(one) - 1) + other.var(axis=0, ddof=1) * (len(other) - 1)
-    difference = one.mean(axis=0) - other.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(difference == 0, 0.0, difference / np.sqrt(squares / degrees))
-
-
 def regions_of(
-    table: pd.DataFrame, columns: Sequence[str], *, name: str, kind: Literal["real", "model", "untrained", "control"]
+    table: pd.DataFrame, columns: Sequence[str], *, name: str, kind: SourceKind | Literal["real"]
 ) -> Regions:
     """Return the measured rows of a table of region volumes (``id``, ``reason``, one column a region in mm3).
 
@@ -170,10 +100,10 @@ def score_morphometry(
 ) -> Scored:  # fmt: skip
     """Return the scores of each source against test and training scans.
 
-    The four values of :class:`MorphometryComparison`, in standard deviations of the training scans, at equal numbers
-    of scans and samples; the floor compares test scans with training scans, or one half of the training scans with the
-    other. And ``regions_measured``, the share of volumes in which tissues could be told apart: the others count in
-    nothing else.
+    The four values of :class:`mrisynth.metrics.region_distances.MorphometryComparison`, in standard deviations of the
+    training scans, at equal numbers of scans and samples; the floor compares test scans with training scans, or one
+    half of the training scans with the other. And ``regions_measured``, the share of volumes in which tissues could be
+    told apart: the others count in nothing else.
 
     Args:
         real: split -> [participant, region] of :func:`one_scan_each`.
@@ -190,24 +120,21 @@ def score_morphometry(
     for source in sources:
         for reference in REFERENCES:
             n = _equal_number(found, reference, len(source.ids))
-            about = {"model": source.name, "source": source.kind, "view": view, "n": n}
-            about |= {
-                "reference": reference,
-                "seed": seed,
-                "warning": _warning(n, source, found[reference]),
-            } | _FEATURES
+            about = {"model": source.name, "source": source.kind, "view": view, "n": n, "reference": reference}
+            about |= {"seed": seed, "warning": _warning(n, source, found[reference])} | _FEATURES
             scores.append(_share_measured(source, about, real_measured))
-            if n < _SMALLEST:
+            if n < SMALLEST:
                 scores += [Score(metric=name, value=float("nan"), better=better, **about) for name, better in _VALUES]
                 continue
             values = _interval(found, source, reference, n=n, seed=seed, replicates=replicates)
             floors = _floors(found, reference, n=n, draws=draws, seed=seed)
             for column, (name, better) in enumerate(_VALUES):
-                numbers = _numbers(values, column) | _range(floors[:, column])
-                scores.append(Score(metric=name, better=better, **about, **numbers))
+                numbers = values.numbers(column) | _range(floors[:, column])
+                words = {"warning": " ".join(filter(None, (values.gap(column), about["warning"])))}
+                score = Score(metric=name, better=better, **about | words, **numbers)
+                scores.append(score)
                 if len(values.replicates):
-                    key = (source.name, source.kind, "regions", view, reference, name)
-                    resampled[key] = values.replicates[:, column]
+                    resampled[score.key] = values.replicates[:, column]
     return Scored(score_table(scores), resampled)
 
 
@@ -251,10 +178,6 @@ def _equal_number(real: dict[str, np.ndarray], reference: str, samples: int) -> 
     return min(scans, samples, _MOST)
 
 
-def _numbers(values: Interval, column: int) -> dict[str, float]:
-    return {name: float(getattr(values, name)[column]) for name in ("value", "low", "high")}
-
-
 def _range(floor: np.ndarray) -> dict[str, float]:
     low, high = np.percentile(floor, (5, 95))
     return {"floor": float(floor.mean()), "floor_low": float(low), "floor_high": float(high)}
@@ -262,18 +185,13 @@ def _range(floor: np.ndarray) -> dict[str, float]:
 
 def _warning(n: int, source: Regions, real: np.ndarray) -> str:
     sentences = []
-    if n < _SMALLEST:
+    if n < SMALLEST:
         sentences.append(
             f"Not computed: {len(real)} scans and {len(source.ids)} samples with tissues that could be told apart; "
-            f"{_SMALLEST} or more of each are needed."
+            f"{SMALLEST} or more of each are needed."
         )
     elif n < _FEW:
         sentences.append(f"Only {n} scans a set, {_FEW} or more are recommended.")
     if source.failed:
         sentences.append(f"In {source.failed} of {len(source.ids) + source.failed} volumes no tissues were found.")
     return " ".join(sentences)
-
-
-def _check_equal(one: np.ndarray, other: np.ndarray) -> None:
-    if one.shape != other.shape:
-        raise MrisynthError(f"Tables of shapes {one.shape} and {other.shape}; expected equal numbers of rows.")

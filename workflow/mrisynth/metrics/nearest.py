@@ -1,4 +1,4 @@
-"""Distances between rows of features, and to the nearest scan of each participant."""
+"""Distances between rows of features, and what belongs to the scans of one participant as one number."""
 
 from __future__ import annotations
 
@@ -31,3 +31,9 @@ def by_participant(to_scans: np.ndarray, participants: Sequence[str]) -> np.ndar
     nearest = np.full((len(to_scans), len(names)), np.inf)
     np.minimum.at(nearest.T, place, to_scans.T)
     return nearest
+
+
+def participant_means(scores: np.ndarray, participants: Sequence[str]) -> np.ndarray:
+    """Return the mean score of each participant, in the order of their names."""
+    _, place = np.unique(np.asarray(participants, dtype=np.str_), return_inverse=True)
+    return np.bincount(place, weights=scores) / np.bincount(place)

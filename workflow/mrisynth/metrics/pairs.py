@@ -8,9 +8,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-UNDECIDED = "undecided"
+from mrisynth.errors import MrisynthError
+from mrisynth.metrics.quantiles import t_95
 
-_NORMAL_95 = 1.959964
+UNDECIDED = "undecided"
 
 _SPACE = ["features", "features_trained", "view", "metric", "better", "n"]
 COLUMNS = [*_SPACE, "one", "other", "difference", "low", "high", "ahead"]
@@ -25,7 +26,7 @@ def compare_models(scores: pd.DataFrame, replicates: Mapping[tuple[str, ...], np
 
     Args:
         scores: in the form of :func:`mrisynth.metrics.table.score_table`.
-        replicates: (source's name, kind, features, view, reference, name of the value) -> resampled values [r].
+        replicates: :attr:`mrisynth.metrics.table.Score.key` -> resampled values [r].
 
     Returns:
         What was compared, ``difference`` (value of ``one`` minus that of ``other``), ``low`` and ``high`` of its 95 %
@@ -47,8 +48,41 @@ def compare_models(scores: pd.DataFrame, replicates: Mapping[tuple[str, ...], np
             if (key := (row.model, "model", row.features, row.view, "test", row.metric)) in replicates
         }
         for one, other in combinations(known, 2):
-            rows.append(named | {"one": one, "other": other} | _difference(known, one, other, named["better"]))
+            values, resampled = zip(known[one], known[other], strict=True)
+            difference, low, high = paired_difference(values, resampled, n=int(named["n"]))
+            below, above = (one, other) if named["better"] == "lower" else (other, one)
+            ahead = below if high < 0 else above if low > 0 else UNDECIDED
+            rows.append(
+                named | {"one": one, "other": other, "difference": difference, "low": low, "high": high, "ahead": ahead}
+            )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def paired_difference(
+    values: tuple[float, float], resampled: tuple[np.ndarray, np.ndarray], *, n: int
+) -> tuple[float, float, float]:
+    """Return the first value minus the second with the ends of its 95 % interval, missing below two resampled values.
+
+    The resampled values must be those of :func:`mrisynth.metrics.intervals.interval` with the same real scans, seed,
+    entity and number of replicates: what is common to both, the choice of scans, then falls out of the difference.
+
+    Args:
+        values: of two models.
+        resampled: [replicates] of each.
+        n: scans and samples behind each value; Student's t of n - 1 degrees of freedom makes the interval.
+
+    Raises:
+        MrisynthError: the resampled values are not equal in number.
+    """
+    one, other = resampled
+    if len(one) != len(other):
+        raise MrisynthError(
+            f"A paired difference needs equal numbers of resampled values, found {len(one)} and {len(other)}; score "
+            "both models again."
+        )
+    difference = values[0] - values[1]
+    reach = t_95(n - 1) * float(np.std(one - other, ddof=1)) if len(one) > 1 else np.nan
+    return difference, difference - reach, difference + reach
 
 
 def best_models(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -64,17 +98,3 @@ def best_models(pairs: pd.DataFrame) -> pd.DataFrame:
         best = [model for model in models if ahead.get(model, 0) == len(models) - 1]
         rows.append(dict(zip(_SPACE, space, strict=True)) | {"best": best[0] if best else UNDECIDED})
     return pd.DataFrame(rows, columns=[*_SPACE, "best"])
-
-
-def _difference(
-    known: Mapping[str, tuple[float, np.ndarray]], one: str, other: str, better: object
-) -> dict[str, object]:
-    (value, resampled), (other_value, other_resampled) = known[one], known[other]
-    difference = value - other_value
-    count = min(len(resampled), len(other_resampled))
-    reach = _NORMAL_95 * float(np.std(resampled[:count] - other_resampled[:count], ddof=1)) if count > 1 else np.nan
-    low, high = difference - reach, difference + reach
-    lower_is_ahead = one if better == "lower" else other
-    higher_is_ahead = other if better == "lower" else one
-    ahead = lower_is_ahead if high < 0 else higher_is_ahead if low > 0 else UNDECIDED
-    return {"difference": difference, "low": low, "high": high, "ahead": ahead}

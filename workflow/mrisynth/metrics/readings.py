@@ -10,6 +10,7 @@ import pandas as pd
 
 from mrisynth.metrics.class_means import Estimate, half_samples
 from mrisynth.metrics.heads import LinearHead
+from mrisynth.metrics.table import Better
 
 CONFUSION_COLUMNS = ["column", "source", "asked", "read", "count", "share"]
 
@@ -31,7 +32,7 @@ class Reading:
     """
 
     metric: str
-    better: str
+    better: Better
     n: int = 0
     samples: Estimate | None = None
     real: Estimate | None = None

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from mrisynth.metrics.features import standardised
-from mrisynth.metrics.morphometry import Regions, cohens_d, real_draw, wasserstein_by_region
-from mrisynth.seeds import numpy_generator
+from mrisynth.metrics.comparison import Value
+from mrisynth.metrics.features import standardised, taken
+from mrisynth.metrics.intervals import interval
+from mrisynth.metrics.morphometry import Regions, real_draw
+from mrisynth.metrics.quantiles import Z_95, t_95
+from mrisynth.metrics.region_distances import SMALLEST, cohens_d, wasserstein_by_region
 
 COLUMNS = [
     "model", "source", "effect", "region", "reference", "value", "low", "high", "real", "real_low", "real_high", "n",
     "n_real", "warning",
 ]  # fmt: skip
 
-_SMALLEST = 3
 _FEW = 10
 _YEARS = 10.0
 
@@ -28,9 +29,9 @@ def region_effects(
 ) -> pd.DataFrame:  # fmt: skip
     """Return for each region what tells a set from test scans, one row an effect and region.
 
-    * ``wasserstein``: Wasserstein-1 distance in standard deviations of the training scans, at equal numbers, a mean
-      over draws; the interval by halves of both sets (Shao and Wu 1989). ``real`` is the same of test against training
-      scans with its 5th and 95th percentile over draws.
+    * ``wasserstein``: Wasserstein-1 distance in standard deviations of the training scans, at equal numbers, with the
+      interval of :func:`mrisynth.metrics.intervals.interval`. ``real`` is the same of test against training scans with
+      its 5th and 95th percentile over draws.
     * ``difference``: Cohen's d, set minus test scans, with the 95 % interval of Hedges and Olkin 1985; ``real`` is
       test minus training scans.
 
@@ -39,14 +40,14 @@ def region_effects(
         real: split -> [participant, region] of :func:`mrisynth.metrics.morphometry.one_scan_each`.
         columns: names of the regions, as in the arrays.
         seed: the study's seed.
-        draws: random draws behind each distance and its floor.
+        draws: random draws behind each floor.
         replicates: halves behind each interval.
     """
     test, train = (real.get(split, np.empty((0, len(columns)))) for split in ("test", "train"))
     n = min(len(test), len(train), len(source.ids))
     rows = {"model": source.name, "source": source.kind, "reference": "test", "n": len(source.ids), "n_real": len(test)}
-    if n < _SMALLEST:
-        rows["warning"] = f"Not computed: {n} scans a set, {_SMALLEST} or more are needed."
+    if n < SMALLEST:
+        rows["warning"] = f"Not computed: {n} scans a set, {SMALLEST} or more are needed."
         effects = ("wasserstein", "difference")
         listed = [rows | {"effect": effect, "region": region} for effect in effects for region in columns]
         return pd.DataFrame(listed, columns=COLUMNS)
@@ -113,20 +114,26 @@ def _distances(
     samples: np.ndarray, real: dict[str, np.ndarray], *, n: int, seed: int, draws: int, replicates: int
 ) -> np.ndarray:
     """Return value, low, high, floor, floor_low and floor_high, [6, regions]."""
-
-    def drawn(stage: str, number: int, size: int) -> np.ndarray:
-        generator = numpy_generator(seed, f"region {stage}", number)
-        rows = (generator.permutation(len(part))[:size] for part in (real["test"], samples))
-        return wasserstein_by_region(*(part[row] for part, row in zip((real["test"], samples), rows, strict=True)))
-
-    value = np.mean([drawn("draw", number, n) for number in range(draws)], axis=0)
-    error = np.full(len(value), np.nan)
-    if n >= 2 * _SMALLEST:  # half of n leaves as much out as it takes: the spread needs no further scaling
-        error = np.std([drawn("half", number, n // 2) for number in range(replicates)], axis=0, ddof=1)
-    reach = stats.norm.ppf(0.975) * error
+    found = interval(
+        _EachRegion(real["test"], samples), real_groups=np.arange(len(real["test"])), synthetic_count=len(samples),
+        metric_values=[Value("wasserstein", "lower", 0.0, None)] * samples.shape[1], seed=seed,
+        entity="region effects", replicates=replicates, n=n,
+    )  # fmt: skip
     floors = [wasserstein_by_region(*real_draw(real, "test", n=n, seed=seed, draw=draw)) for draw in range(draws)]
     low, high = np.percentile(floors, (5, 95), axis=0)
-    return np.array([value, np.maximum(value - reach, 0.0), value + reach, np.mean(floors, axis=0), low, high])
+    return np.array([found.value, found.low, found.high, np.mean(floors, axis=0), low, high])
+
+
+class _EachRegion:
+    """The Wasserstein distance of each region of two sets [n, regions] and [m, regions]: a Comparison."""
+
+    smallest = SMALLEST
+
+    def __init__(self, real: np.ndarray, samples: np.ndarray) -> None:
+        self._real, self._samples = real, samples
+
+    def __call__(self, real_rows: np.ndarray | None = None, synthetic_rows: np.ndarray | None = None) -> np.ndarray:
+        return wasserstein_by_region(taken(self._real, real_rows), taken(self._samples, synthetic_rows))
 
 
 def _d_interval(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -135,7 +142,7 @@ def _d_interval(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         return np.full((3, one.shape[1]), np.nan)
     found = cohens_d(one, other)
     count = len(one) + len(other)
-    reach = stats.norm.ppf(0.975) * np.sqrt(count / (len(one) * len(other)) + found**2 / (2 * count))
+    reach = Z_95 * np.sqrt(count / (len(one) * len(other)) + found**2 / (2 * count))
     return np.array([found, found - reach, found + reach])
 
 
@@ -144,12 +151,12 @@ def _slopes(values: np.ndarray, years: np.ndarray) -> np.ndarray:
     known = np.isfinite(years)
     x, y = years[known], values[known]
     spread = float(((x - x.mean()) ** 2).sum()) if len(x) else 0.0
-    if len(x) < _SMALLEST or spread == 0.0:
+    if len(x) < SMALLEST or spread == 0.0:
         return np.full((3, values.shape[1]), np.nan)
     slope = (x - x.mean()) @ y / spread
     residual = y - y.mean(axis=0) - np.outer(x - x.mean(), slope)
     error = np.sqrt((residual**2).sum(axis=0) / (len(x) - 2) / spread)
-    reach = stats.t.ppf(0.975, len(x) - 2) * error
+    reach = t_95(len(x) - 2) * error
     return _YEARS * np.array([slope, slope - reach, slope + reach])
 
 

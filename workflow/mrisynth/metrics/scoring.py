@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.metrics.comparison import Comparison, Metric, metric
 from mrisynth.metrics.features import standardised
 from mrisynth.metrics.intervals import Interval, interval
-from mrisynth.metrics.table import Score, score_table
+from mrisynth.metrics.table import Score, SourceKind, score_table
 from mrisynth.seeds import numpy_generator
 
 REFERENCES = ("test", "train")
@@ -44,6 +43,14 @@ class Reals:
     splits: Mapping[str, str]
     participants: Mapping[str, str]
 
+    @classmethod
+    def of(cls, embeddings: Embeddings, scans: pd.DataFrame) -> Reals:
+        """Return embeddings with what the scans table says (``scan``, ``participant_id`` and ``split``)."""
+        splits, participants = (
+            dict(zip(scans["scan"], scans[column], strict=True)) for column in ("split", "participant_id")
+        )
+        return cls(embeddings, splits, participants)
+
     def scans_of(self, split: str) -> list[str]:
         """Return the embedded scans of a split; errors as :func:`scans_of`, and for a scan without a participant."""
         scans = scans_of(split, self.embeddings, self.splits)
@@ -64,7 +71,7 @@ class Source:
     """
 
     name: str
-    kind: Literal["model", "untrained", "control"]
+    kind: SourceKind
     embeddings: Embeddings
 
 
@@ -74,11 +81,11 @@ class Scored:
 
     Attributes:
         table: in the form of :func:`mrisynth.metrics.table.score_table`.
-        replicates: (source's name and kind, features, view, reference, value's name) -> its resampled values [r].
+        replicates: :attr:`mrisynth.metrics.table.Score.key` -> its resampled values [r].
     """
 
     table: pd.DataFrame
-    replicates: dict[tuple[str, str, str, str, str, str], np.ndarray] = field(default_factory=dict)
+    replicates: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict)
 
 
 def score_sources(
@@ -137,19 +144,17 @@ def score_sources(
                 found = task.interval(comparison, len(source.embeddings.features), replicates=replicates)
             meta = real.embeddings.meta
             for column, value in enumerate(chosen.values):
-                rows.append(
-                    Score(
-                        metric=value.name, model=source.name, source=source.kind, features=meta["features"],
-                        features_sha256=meta["weights_sha256"], features_trained=meta["trained"], view=view,
-                        reference=reference, better=value.better, n=n, seed=seed,
-                        warning=_without_interval(warning, found, column),
-                        **_numbers(column, values, found, floors),
-                        **_ends(column, value.lowest, value.highest, values, found),
-                    )
+                score = Score(
+                    metric=value.name, model=source.name, source=source.kind, features=meta["features"],
+                    features_sha256=meta["weights_sha256"], features_trained=meta["trained"], view=view,
+                    reference=reference, better=value.better, n=n, seed=seed,
+                    warning=" ".join(filter(None, (found.gap(column) if found else "", warning))),
+                    **_numbers(column, values, found, floors),
+                    **_ends(column, value.lowest, value.highest, values, found),
                 )  # fmt: skip
+                rows.append(score)
                 if found is not None:
-                    key = (source.name, source.kind, meta["features"], view, reference, value.name)
-                    resampled[key] = found.replicates[:, column]
+                    resampled[score.key] = found.replicates[:, column]
     return Scored(score_table(rows), resampled)
 
 
@@ -264,13 +269,6 @@ def _ends(
     ends = [float(end[column]) + shift for end in (found.low, found.high)]
     low, high = np.clip(ends, -np.inf if lowest is None else lowest, np.inf if highest is None else highest)
     return {"low": float(low), "high": float(high)}
-
-
-def _without_interval(warning: str, found: Interval | None, column: int) -> str:
-    """Return the warning with what is to be said where there is a value and no interval."""
-    if found is None or not np.isnan(found.low[column]):
-        return warning
-    return f"No interval: half of the scans are too few for this score. {warning}".strip()
 
 
 def _warning(name: str, *, n: int, real: Embeddings, groups: Mapping[str, np.ndarray], smallest: int) -> str:

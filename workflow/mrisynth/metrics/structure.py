@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from mrisynth.metrics.comparison import Value
 from mrisynth.metrics.intervals import Interval, interval
 from mrisynth.metrics.scoring import REFERENCES, Scored
 from mrisynth.metrics.ssim import ms_ssim, ssim_scales
-from mrisynth.metrics.table import Better, Score, score_table
+from mrisynth.metrics.table import Better, Score, SourceKind, score_table
 from mrisynth.seeds import numpy_generator
 
 _VALUES: tuple[tuple[str, Better], ...] = (
@@ -62,7 +61,7 @@ class VolumeSource:
     """
 
     name: str
-    kind: Literal["model", "untrained", "control"]
+    kind: SourceKind
     images: np.ndarray
 
 
@@ -112,7 +111,7 @@ def score_structure(
     * ``mean_map_mse_gap``: how far it is from that of the reference's scans. Each training scan is compared with the
       mean of the others.
 
-    All are means that do not depend on the number of volumes, so that all samples are used; one scan a participant.
+    These means do not depend on the number of volumes, so that all samples are used; of scans one a participant.
     Floors compare real scans with real scans: the reference's with parts of the training scans, each as large as the
     test split. Wang et al. 2003 for the similarity; its use as a measure of variety is that of Odena et al. 2017.
 
@@ -135,11 +134,10 @@ def score_structure(
         found = task.likeness_of(source)
         for reference in REFERENCES:
             values = task.interval(found, reference, replicates=replicates)
-            scores += task.scores(source, reference, values)
-            for column, (name, _) in enumerate(_VALUES):
+            for column, score in enumerate(task.scores(source, reference, values)):
+                scores.append(score)
                 if len(values.replicates):
-                    key = (source.name, source.kind, "voxels", view, reference, name)
-                    resampled[key] = values.replicates[:, column]
+                    resampled[score.key] = values.replicates[:, column]
     return Scored(score_table(scores), resampled)
 
 
@@ -178,7 +176,8 @@ class _Task:
             Score(
                 metric=name, model=source.name, source=source.kind, features="voxels", features_sha256="none: voxels",
                 features_trained=True, view=self._view, reference=reference, better=better, n=n, seed=self._seed,
-                warning=warning, **_numbers(values, column), **self.floors[reference][column],
+                warning=" ".join(filter(None, (values.gap(column), warning))), **values.numbers(column),
+                **self.floors[reference][column],
             )
             for column, (name, better) in enumerate(_VALUES)
         ]  # fmt: skip
@@ -241,10 +240,6 @@ def _squared_error(volume: np.ndarray, mean: np.ndarray) -> float:
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
-
-
-def _numbers(values: Interval, column: int) -> dict[str, float]:
-    return {name: float(getattr(values, name)[column]) for name in ("value", "low", "high")}
 
 
 def _floor(draws: np.ndarray, *, value: float | None = None) -> dict[str, float]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from mrisynth.embeddings import Embeddings
-from mrisynth.errors import MrisynthError
+from mrisynth.embeddings import Embeddings, feature_spaces
 from mrisynth.metrics.scoring import Reals, Scored, Source, score_sources
 
 LOW = ".low"
@@ -28,7 +27,7 @@ def score_model(
         seed, draws, replicates, k: as in :func:`mrisynth.metrics.scoring.score_sources`.
     """
     parts = []
-    for space in _spaces(found):
+    for space in feature_spaces(found):
         for ending in ("", LOW):
             if (space, f"real{ending}") not in found:
                 continue
@@ -39,7 +38,7 @@ def score_model(
             view = f"{real.meta['view']}{' low' if ending else ''}"
             parts.append(
                 score_sources(
-                    name, real=_reals(real, scans), sources=sources, view=view, seed=seed, draws=draws,
+                    name, real=Reals.of(real, scans), sources=sources, view=view, seed=seed, draws=draws,
                     replicates=replicates, k=k,
                 )
             )  # fmt: skip
@@ -56,7 +55,7 @@ def score_controls(
         found: (features, source) -> embeddings; the sources are ``real`` and ``control.{name}``.
     """
     parts = []
-    for space in _spaces(found):
+    for space in feature_spaces(found):
         sources = [
             Source(source.removeprefix("control."), "control", embeddings)
             for (features, source), embeddings in found.items()
@@ -65,26 +64,11 @@ def score_controls(
         real = found[space, "real"]
         parts.append(
             score_sources(
-                name, real=_reals(real, scans), sources=sources, view=str(real.meta["view"]), seed=seed, draws=draws,
+                name, real=Reals.of(real, scans), sources=sources, view=str(real.meta["view"]), seed=seed, draws=draws,
                 replicates=replicates, k=k,
             )
         )  # fmt: skip
     return _together(parts)
-
-
-def _spaces(found: Mapping[tuple[str, str], Embeddings]) -> list[str]:
-    spaces = list(dict.fromkeys(features for features, _ in found))
-    if not spaces:
-        raise MrisynthError("There are no embeddings to score; name feature networks under evaluation.features.")
-    return spaces
-
-
-def _reals(real: Embeddings, scans: pd.DataFrame) -> Reals:
-    return Reals(
-        real,
-        splits=dict(zip(scans["scan"], scans["split"], strict=True)),
-        participants=dict(zip(scans["scan"], scans["participant_id"], strict=True)),
-    )
 
 
 def _together(parts: list[Scored]) -> Scored:

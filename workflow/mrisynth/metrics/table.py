@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from mrisynth.errors import MrisynthError
 
 Better = Literal["lower", "higher", "neither"]
+SourceKind = Literal["model", "untrained", "control"]
 
 MISSING = float("nan")
 
@@ -42,7 +43,7 @@ class Score:
 
     metric: str
     model: str
-    source: Literal["model", "untrained", "control"]
+    source: SourceKind
     features: str
     features_sha256: str
     features_trained: bool
@@ -59,17 +60,22 @@ class Score:
     seed: int
     warning: str = ""
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return what tells its resampled values from those of other scores."""
+        return self.model, self.source, self.features, self.view, self.reference, self.metric
+
 
 COLUMNS = list(Score.__dataclass_fields__)
 
 
-def score_table(scores: Iterable[Score | Mapping[str, Any]]) -> pd.DataFrame:
+def score_table(scores: Iterable[Score]) -> pd.DataFrame:
     """Return scores as a table of :data:`COLUMNS`, one row each, in their order.
 
     Raises:
         MrisynthError: an interval or a floor's range that runs backwards: a mistake of the metric.
     """
-    rows = [asdict(score) if isinstance(score, Score) else dict(score) for score in scores]
+    rows = [asdict(score) for score in scores]
     for row in rows:
         for low, high in ((row["low"], row["high"]), (row["floor_low"], row["floor_high"])):
             if not (np.isnan(low) or np.isnan(high)) and low > high:

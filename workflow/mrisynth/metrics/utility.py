@@ -53,6 +53,14 @@ class Draw:
         none = np.array([], dtype=np.int64)
         return (self.real if arm != "synthetic" else none, self.samples if arm != "real" else none)
 
+    def labels(self, task: Task, arm: str, *, train: LabelledSet, samples: LabelledSet) -> np.ndarray:
+        """Return what an arm learns of its real scans and then of its samples: ages, float64, or numbers of classes."""
+        sides = list(zip(self.of(arm), (train, samples), strict=True))
+        if task.name == "age":
+            return np.concatenate([labelled.age[rows] for rows, labelled in sides])
+        words = [labelled.words[task.name][row] for rows, labelled in sides for row in rows]
+        return np.array([task.classes.index(str(word)) for word in words], dtype=np.int64)
+
 
 def utility_task(name: str, *, train: LabelledSet, samples: LabelledSet, test: LabelledSet) -> Task:
     """Find the rows with a known value, and say in words what is missing.
@@ -96,10 +104,9 @@ def draw_rows(
     on seed and target alone: models with as many samples are compared with the same real arms.
     """
     smaller = min(len(task.real), samples_in_all) if equal_numbers else len(task.real)
-    draws = []
+    people, draws = sorted(set(real_groups)), []
     for number in range(repeats):
-        order = numpy_generator(seed, "utility real", task.name, number).permutation(len(set(real_groups)))
-        people = sorted(set(real_groups))
+        order = numpy_generator(seed, "utility real", task.name, number).permutation(len(people))
         place = {people[person]: rank for rank, person in enumerate(order)}
         real = sorted(task.real, key=lambda row: (place[real_groups[row]], row))[: round(SHARE * smaller)]
         generator = numpy_generator(seed, "utility samples", task.name, number)

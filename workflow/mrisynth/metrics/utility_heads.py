@@ -28,12 +28,11 @@ def linear_predictions(
             groups = [f"real {train.groups[row]}" for row in real] + [f"sample {row}" for row in synthetic]
             own = derive_seed(seed, "utility head", task.name, arm, number)
             tested = test.features[task.test]
+            labels = draw.labels(task, arm, train=train, samples=samples)
             if task.name == "age":
-                ages = np.concatenate([train.age[real], samples.age[synthetic]])
-                found[arm].append(fit_regressor(features, ages, groups=groups, seed=own).numbers(tested)[:, None])
+                found[arm].append(fit_regressor(features, labels, groups=groups, seed=own).numbers(tested)[:, None])
                 continue
-            words = [str(train.words[task.name][row]) for row in real]
-            words += [str(samples.words[task.name][row]) for row in synthetic]
+            words = [task.classes[label] for label in labels]
             found[arm].append(_chances(features, words, groups, tested, classes=task.classes, seed=own))
     return {arm: np.stack(predictions) for arm, predictions in found.items()}
 

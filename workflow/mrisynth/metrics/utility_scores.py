@@ -9,6 +9,7 @@ import numpy as np
 
 from mrisynth.metrics.class_means import Estimate, half_sample_estimate, mean_over_classes
 from mrisynth.metrics.labelled import LabelledSet
+from mrisynth.metrics.table import Better
 from mrisynth.metrics.utility import ARMS, Draw, Task
 
 
@@ -28,7 +29,7 @@ class Usefulness:
 
     metric: str
     arm: str
-    better: str
+    better: Better
     estimate: Estimate
     real: Estimate | None = None
     bounds: tuple[float, float]
@@ -46,7 +47,7 @@ class _Measure:
     seed: int
 
     @property
-    def better(self) -> str:
+    def better(self) -> Better:
         return "lower" if self.kind == "error" else "higher"
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,9 +12,9 @@ from mrisynth.reporting.catalogue import in_order, metric_title, number, span
 
 SOURCE_ORDER = {"model": 0, "untrained": 1, "control": 2}
 REFERENCES = {"test": "test scans", "train": "training scans"}
+NUMBERS = ("value", "low", "high", "floor", "floor_low", "floor_high")
 
 _SPACE = ["features", "features_trained", "view", "reference"]
-_NUMBERS = ("value", "low", "high", "floor", "floor_low", "floor_high")
 _NOTHING = float("nan")
 
 
@@ -55,13 +55,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """One value: its direction, the scans of each set, and the best model, ``undecided``, or nothing (not tested)."""
+    """One value: its direction, the N of its scores, and the best model, ``undecided``, or nothing (not tested)."""
 
     metric: str
     title: str
     better: str
-    n: str
+    counts: tuple[int, ...]
     standing: str
+
+    @property
+    def n(self) -> str:
+        """N in words, ``29`` or ``29 to 87``."""
+        return _range_of(self.counts)
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,8 @@ class Board:
 
     @property
     def n(self) -> str:
-        """Scans in each set, ``29`` or ``29 to 87`` where columns differ."""
-        return _numbers_of_scans(number for column in self.columns for number in column.n.split(" to "))
+        """N of all columns in words."""
+        return _range_of(count for column in self.columns for count in column.counts)
 
 
 def boards(
@@ -170,8 +175,8 @@ def _board(
     for metric in in_order(part["metric"]):
         found = part[part["metric"] == metric]
         better = str(found["better"].iloc[0])
-        n = _numbers_of_scans(found["n"])
-        columns.append(Column(metric, metric_title(metric, better), better, n, standing(part, metric, pairs)))
+        counts = tuple(sorted({int(n) for n in found["n"]}))
+        columns.append(Column(metric, metric_title(metric, better), better, counts, standing(part, metric, pairs)))
         by_column.append(found)
     lines = part.drop_duplicates(["model", "source"])
     lines = lines.sort_values("source", key=lambda column: column.map(SOURCE_ORDER), kind="stable")
@@ -192,8 +197,9 @@ def _board(
     return Board(str(features), bool(trained), str(view), str(reference), tuple(columns), shown, floors)
 
 
-def _numbers_of_scans(numbers: object) -> str:
-    found = sorted({int(number) for number in numbers if int(number)} or {0})
+def _range_of(counts: Iterable[int]) -> str:
+    """Return the least and the largest of some counts as words; 0 stands for a score that was not computed."""
+    found = sorted(set(counts) - {0}) or [0]
     return f"{found[0]}" if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
@@ -203,7 +209,7 @@ def _cell(row: pd.Series | None, *, best: str, spread: pd.DataFrame | None) -> C
     return Cell(
         text=number(row["value"], metric=row["metric"]),
         interval=span(row["low"], row["high"], metric=row["metric"]),
-        **{name: float(row[name]) for name in _NUMBERS},
+        **{name: float(row[name]) for name in NUMBERS},
         best=row["source"] == "model" and row["model"] == best,
         at_floor=within_floor(row),
         seeds=_seeds(row, spread) if row["source"] == "model" else "",

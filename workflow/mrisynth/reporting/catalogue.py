@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -47,133 +47,124 @@ class Words:
     scale: Literal["linear", "log", "asinh"] = "linear"
 
 
-def _share(title: str, group: str, meaning: str) -> Words:
-    return Words(title=title, group=group, meaning=meaning, form="share", ends=(0.0, 1.0))
+_KINDS: dict[str, dict[str, Any]] = {
+    "share": {"form": "share", "ends": (0.0, 1.0)},
+    "decimals": {"form": "share"},
+    "number": {},
+    "log": {"scale": "log"},
+    "asinh": {"scale": "asinh"},
+}
 
-
-def _number(title: str, group: str, meaning: str) -> Words:
-    return Words(title=title, group=group, meaning=meaning)
-
+_TABLE = {  # group -> name, title, kind, meaning
+    "Fidelity": (
+        ("fid", "FID", "log",
+         "Fréchet distance: how far mean and spread of the features of samples are from those of real scans."),
+        ("kid", "KID", "asinh",
+         "Kernel distance of the features; 0 is expected of equal sets, and chance takes it below."),
+        ("precision", "precision", "share",
+         "Share of samples that lie among real scans."),
+        ("density", "density", "decimals",
+         "How many neighbourhoods of real scans a sample lies in; about 1 for real scans."),
+        ("clipped_density", "clipped density", "share",
+         "The share of good samples that would give this fidelity; outliers cannot raise it."),
+    ),
+    "Variety": (
+        ("recall", "recall", "share",
+         "Share of real scans that lie among samples."),
+        ("coverage", "coverage", "share",
+         "Share of real scans with a sample in their neighbourhood."),
+        ("clipped_coverage", "clipped coverage", "share",
+         "The share of good samples that would give this coverage; outliers cannot raise it."),
+        ("ms_ssim", "MS-SSIM of pairs", "number",
+         "Likeness of pairs of samples; real scans are as alike as the floor."),
+        ("ms_ssim_gap", "gap of MS-SSIM", "number",
+         "How far that likeness is from that of real scans."),
+    ),
+    "Anatomy": (
+        ("mean_map_mse", "MSE to the mean map", "number",
+         "Mean square distance of a sample from the mean real scan."),
+        ("mean_map_mse_gap", "gap of the MSE to the mean map", "number",
+         "How far that distance is from that of real scans."),
+        ("region_wasserstein", "Wasserstein, regions", "number",
+         "Distance of the volumes of a region, in standard deviations; their mean."),
+        ("region_wasserstein_joint", "Wasserstein, regions jointly", "number",
+         "The same distance of all regions together, with how they go together."),
+        ("region_effect_size", "effect size, regions", "number",
+         "Difference of mean volumes, in standard deviations; mean over the regions."),
+        ("region_spread", "spread of regions", "number",
+         "Standard deviation of the volumes over that of real scans; 1 is expected."),
+        ("regions_measured", "regions measured", "share",
+         "Share of the volumes in which tissues were found."),
+    ),
+    "Condition": (
+        ("condition_accuracy", "accuracy", "share",
+         "Share of samples that are read as what they were asked to be, mean over the classes."),
+        ("condition_age_error", "error of age", "number",
+         "Years between the age asked for and the age read."),
+        ("condition_age_slope", "slope of age", "number",
+         "Years read per year asked for; 1 is right."),
+    ),
+    "Privacy": (
+        ("nn_ratio", "nearest-neighbour ratio", "number",
+         "Distance to training scans over that to held-out ones; 1 is expected."),
+        ("nn_ratio_p_value", "p of the nearest-neighbour ratio", "share",
+         "How often chance alone gives a nearest-neighbour ratio as small."),
+        ("authenticity", "authenticity", "share",
+         "Share of samples that are farther from a training scan than its own neighbour is."),
+        ("membership_auc", "membership AUC", "share",
+         "How well closeness to samples tells who was trained on; 0.5 is a guess."),
+        ("membership_rate", "membership at 1 %", "share",
+         "Share of training scans found at 1 % false alarms; 0.01 is a guess."),
+        ("copies", "copies", "number",
+         "Share of samples that count as copies of training scans."),
+        ("copies_found", "planted copies found", "share",
+         "Share of planted copies that the detector finds."),
+        ("release", "release", "share",
+         "1: nothing found against giving samples away; 0: something was found."),
+    ),
+}  # fmt: skip
 
 _KNOWN = {
-    "fid": Words(
-        title="FID",
-        group="Fidelity",
-        meaning="Fréchet distance: how far mean and spread of the features of samples are from those of real scans.",
-        scale="log",
-    ),
-    "kid": Words(
-        title="KID",
-        group="Fidelity",
-        meaning="Kernel distance of the features; 0 is expected of equal sets, and chance takes it below.",
-        scale="asinh",
-    ),
-    "precision": _share("precision", "Fidelity", "Share of samples that lie among real scans."),
-    "density": Words(
-        title="density",
-        group="Fidelity",
-        meaning="How many neighbourhoods of real scans a sample lies in; about 1 for real scans.",
-        form="share",
-    ),
-    "clipped_density": _share(
-        "clipped density",
-        "Fidelity",
-        "The share of good samples that would give this fidelity; outliers cannot raise it.",
-    ),
-    "recall": _share("recall", "Variety", "Share of real scans that lie among samples."),
-    "coverage": _share("coverage", "Variety", "Share of real scans with a sample in their neighbourhood."),
-    "clipped_coverage": _share(
-        "clipped coverage",
-        "Variety",
-        "The share of good samples that would give this coverage; outliers cannot raise it.",
-    ),
-    "ms_ssim": _number(
-        "MS-SSIM of pairs", "Variety", "Likeness of pairs of samples; real scans are as alike as the floor."
-    ),
-    "ms_ssim_gap": _number("gap of MS-SSIM", "Variety", "How far that likeness is from that of real scans."),
-    "mean_map_mse": _number(
-        "MSE to the mean map", "Anatomy", "Mean square distance of a sample from the mean real scan."
-    ),
-    "mean_map_mse_gap": _number("gap of that MSE", "Anatomy", "How far that distance is from that of real scans."),
-    "region_wasserstein": _number(
-        "Wasserstein, regions", "Anatomy", "Distance of the volumes of a region, in standard deviations; their mean."
-    ),
-    "region_wasserstein_joint": _number(
-        "Wasserstein, all at once", "Anatomy", "The same distance of all regions together, with how they go together."
-    ),
-    "region_effect_size": _number(
-        "effect size, regions", "Anatomy", "Difference of mean volumes, in standard deviations; mean over the regions."
-    ),
-    "region_spread": _number(
-        "spread of regions", "Anatomy", "Standard deviation of the volumes over that of real scans; 1 is expected."
-    ),
-    "regions_measured": _share("regions measured", "Anatomy", "Share of the volumes that could be measured at all."),
-    "condition_age_error": _number("error of age", "Condition", "Years between the age asked for and the age read."),
-    "condition_age_slope": _number("slope of age", "Condition", "Years read per year asked for; 1 is right."),
-    "nn_ratio": _number(
-        "nearest-neighbour ratio", "Privacy", "Distance to training scans over that to held-out ones; 1 is expected."
-    ),
-    "nn_ratio_p_value": _share(
-        "p of that ratio", "Privacy", "How often chance alone gives a nearest-neighbour ratio as small."
-    ),
-    "authenticity": _share(
-        "authenticity", "Privacy", "Share of samples that are farther from a training scan than its own neighbour is."
-    ),
-    "membership_auc": _share(
-        "membership AUC", "Privacy", "How well closeness to samples tells who was trained on; 0.5 is a guess."
-    ),
-    "membership_rate": _share(
-        "membership at 1 %", "Privacy", "Share of training scans found at 1 % false alarms; 0.01 is a guess."
-    ),
-    "copies": _number("copies", "Privacy", "Share of samples that count as copies of training scans."),
-    "copies_found": _share("planted copies found", "Privacy", "Share of planted copies that the detector finds."),
-    "release": _share("release", "Privacy", "1: nothing found against giving samples away; 0: something was found."),
+    name: Words(title=title, group=group, meaning=meaning, **_KINDS[kind])
+    for group, rows in _TABLE.items()
+    for name, title, kind, meaning in rows
 }
 
-_BEGINNINGS = {
-    "ms_ssim": ("MS-SSIM", "Variety", "Likeness of pairs."),
-    "mean_map": ("mean map", "Anatomy", "Voxel by voxel, to the mean real scan."),
-    "region": ("regions", "Anatomy", "Volumes of regions."),
-    "condition_accuracy": ("accuracy", "Condition", "Share of samples that are read as what they were asked to be."),
-    "condition": ("condition", "Condition", "What a reader that was trained on real scans finds in the samples."),
-    "memorisation": ("memorisation", "Privacy", "Whether samples are too close to training scans."),
-    "nn_": ("nearest neighbour", "Privacy", "Distances to the nearest training scans."),
-    "membership": ("membership", "Privacy", "How well closeness to samples tells who was trained on."),
-    "copies": ("copies", "Privacy", "Samples that are copies of training scans."),
-}
-"""Beginning of a name -> title, group and meaning; what follows the beginning is added to the title."""
-
-_SHARES = ("condition_accuracy",)
+_ACCURACY = "condition_accuracy"
+_UTILITY = "utility_"
+_ARMS = ("synthetic_minus_real", "both_minus_real", "synthetic", "both", "real")
 
 
 def words(metric: str) -> Words:
     """Return how a value is shown; one that is not known has its own name as title."""
     if metric in _KNOWN:
         return _KNOWN[metric]
-    if metric.startswith("utility_"):
+    if metric.startswith(f"{_ACCURACY}_"):
+        column = metric.removeprefix(f"{_ACCURACY}_").replace("_", " ")
+        return replace(_KNOWN[_ACCURACY], title=f"{_KNOWN[_ACCURACY].title}, {column}")
+    if metric.startswith(_UTILITY):
         return _utility(metric)
-    for beginning, (title, group, meaning) in _BEGINNINGS.items():
-        if metric.startswith(beginning):
-            rest = metric.removeprefix(beginning).strip("_").replace("_", " ")
-            make = _share if beginning in _SHARES else _number
-            return make(f"{title}, {rest}" if rest else title, group, meaning)
-    return _number(metric, "Other", "")
+    return Words(title=metric, group="Other", meaning="")
 
 
 def _utility(metric: str) -> Words:
     """Return the words for a score of what was trained on real scans, samples, or both, and tested on real scans."""
-    task, arm = metric.removeprefix("utility_"), ""
-    for ending in ("synthetic_minus_real", "both_minus_real", "synthetic", "both", "real"):
-        if task.endswith(f"_{ending}"):
-            task, arm = task.removesuffix(f"_{ending}"), ending.replace("_", " ")
-            break
-    area = task.endswith("_auc")
-    title = task.removesuffix("_auc").replace("_", " ") + (" AUC" if area else "")
-    title += f", {arm}" if "minus" in arm else f", trained on {arm}" if arm else ""
-    what = "Error in years" if task == "age" else "Area under the ROC curve" if area else "Balanced accuracy"
+    task, arm = _task_and_arm(metric)
+    target, area = task.removesuffix("_auc").replace("_", " "), task.endswith("_auc")
+    difference, years = "minus" in arm, target == "age"
+    title = target + (" AUC" if area else "") + (f", {arm}" if difference else f", trained on {arm}" if arm else "")
+    what = "Error in years" if years else "Area under the ROC curve" if area else "Balanced accuracy"
     meaning = f"{what} on held-out real scans; the floor is what training on real scans gives."
-    known = task != "age" and "minus" not in arm
-    return _share(title, "Utility", meaning) if known else _number(title, "Utility", meaning)
+    if difference:
+        meaning = f"{what} on held-out real scans, less what training on real scans alone gives."
+    return Words(title=title, group="Utility", meaning=meaning, **_KINDS["number" if difference or years else "share"])
+
+
+def _task_and_arm(metric: str) -> tuple[str, str]:
+    """Return what is predicted (``sex_auc``), and the arm in words; empty where the name has none."""
+    task = metric.removeprefix(_UTILITY)
+    arm = next((arm for arm in _ARMS if task.endswith(f"_{arm}")), "")
+    return task.removesuffix(f"_{arm}"), arm.replace("_", " ")
 
 
 def metric_title(metric: str, better: str) -> str:
@@ -181,11 +172,25 @@ def metric_title(metric: str, better: str) -> str:
     return f"{words(metric).title} {_ARROWS.get(better, '')}".strip()
 
 
+def meanings(metrics: Iterable[str]) -> dict[str, str]:
+    """Return titles -> the sentence on them; values with the same sentence stand together."""
+    titles: dict[str, list[str]] = {}
+    for about in map(words, metrics):
+        if about.meaning:
+            titles.setdefault(about.meaning, []).append(about.title)
+    return {"; ".join(named): meaning for meaning, named in titles.items()}
+
+
 def in_order(metrics: Iterable[str]) -> list[str]:
-    """Return each metric once: by group, in a group those of this catalogue first, others as they came."""
+    """Return each metric once: by group, in a group those of this catalogue first, others as they came.
+
+    All scores of one thing that is predicted (utility) stand together.
+    """
     names, known, groups = list(dict.fromkeys(metrics)), list(_KNOWN), list(GROUPS)
     place = {name: known.index(name) if name in known else len(known) for name in names}
-    return sorted(names, key=lambda name: (groups.index(words(name).group), place[name]))
+    tasks = {name: _task_and_arm(name)[0].removesuffix("_auc") if name.startswith(_UTILITY) else name for name in names}
+    first = list(dict.fromkeys(tasks.values()))
+    return sorted(names, key=lambda name: (groups.index(words(name).group), place[name], first.index(tasks[name])))
 
 
 def number(value: float, *, metric: str) -> str:

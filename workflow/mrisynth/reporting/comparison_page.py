@@ -10,7 +10,7 @@ import pandas as pd
 
 from mrisynth.metrics.pairs import UNDECIDED
 from mrisynth.reporting.board import Board, boards, in_order_of_models
-from mrisynth.reporting.catalogue import GROUPS, in_order, metric_title, number, span, words
+from mrisynth.reporting.catalogue import GROUPS, MAIN, in_order, meanings, metric_title, number, span, words
 from mrisynth.reporting.intervals_figure import Axis, axes_of
 from mrisynth.reporting.results import Results
 from mrisynth.reporting.score_section import alarm_boxes, spaces_table, warning_sentences
@@ -79,13 +79,11 @@ def write_comparison_page(
 
 def _facts(scores: pd.DataFrame) -> dict[str, object]:
     models = scores[scores["source"] == "model"]
-    tested = sorted({int(n) for n in models.loc[models["reference"] == "test", "n"]})
+    tested = boards(models[models["reference"] == "test"], metrics=MAIN)
     return {
         "models": models["model"].nunique(),
         "scores": models["metric"].nunique(),
-        "scans in a comparison (test)": " to ".join(map(str, dict.fromkeys((tested[0], tested[-1]))))
-        if tested
-        else "none",
+        "test scans in each set": ", ".join(dict.fromkeys(board.n for board in tested)) or "none",
         "seed": ", ".join(map(str, dict.fromkeys(scores["seed"]))),
     }
 
@@ -116,8 +114,7 @@ def _sections(scores: pd.DataFrame, results: Results) -> Iterator[Section]:
             space = (board.features, board.view)
             shown.append(Shown(board, axes_of(board), folded=space in seen, doubt=bool(results.verdict(*space))))
             seen.add(space)
-        meanings = {words(name).title: words(name).meaning for name in names if words(name).meaning}
-        yield Section(group, question, shown, meanings)
+        yield Section(group, question, shown, meanings(names))
 
 
 def _pairs(pairs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

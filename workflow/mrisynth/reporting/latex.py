@@ -100,7 +100,7 @@ def _table(board: Board, *, label: str, caption: str) -> str:
 
 
 def _lines(label: str, cells: Sequence[Cell]) -> list[str]:
-    values = [rf"\textbf{{{_number(cell.text)}}}" if cell.best else _number(cell.text) for cell in cells]
+    values = [_bold(_number(cell.text)) if cell.best else _number(cell.text) for cell in cells]
     lines = [f"{escaped(label)} & {' & '.join(values)} \\\\"]
     if any(cell.interval for cell in cells):
         ranges = [rf"{{\scriptsize {_number(cell.interval)}}}" if cell.interval else "" for cell in cells]
@@ -120,6 +120,11 @@ def _number(text: str) -> str:
     return " to ".join(parts)
 
 
+def _bold(number: str) -> str:
+    """Return a number in bold; mathematics keep their weight under ``textbf`` alone."""
+    return rf"\textbf{{\boldmath {number}}}" if "$" in number else rf"\textbf{{{number}}}"
+
+
 def _caption(board: Board, *, group: str, checksum: str, seed: int) -> str:
     kind = (
         ""
@@ -128,8 +133,8 @@ def _caption(board: Board, *, group: str, checksum: str, seed: int) -> str:
     )
     reference = REFERENCES.get(board.reference, board.reference)
     sentences = [
-        f"{group}: values with 95 % intervals, N = {board.n} real {reference} and as many samples, volumes of"
-        f" {board.view} voxels a side. Measured in {board.features} (network {_short(checksum)}).{kind}",
+        f"{group}: values with 95 % intervals against real {reference}, N = {board.n}, volumes of {board.view} voxels"
+        f" a side. Measured in {board.features} (network {_short(checksum)}).{kind}",
         f"Floor: mean and 5th to 95th percentile of real scans against real scans. {_standing(board.columns)}",
         f"Seed {seed}.",
     ]

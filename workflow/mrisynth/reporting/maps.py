@@ -43,21 +43,21 @@ def umap_figure(
     told: Mapping[str, str] | None = None,
     note: str = "",
 ) -> None:
-    """Draw the map: real scans by cluster, their density with the samples over it, and both for every group.
+    """Draw the map: real scans by cluster, their density with the samples over it, and both for each group.
 
     Filled points are training scans, to which the map was fitted; open ones are validation and test scans, put into
     the map afterwards like the samples. Shades hold 20 to 95 % of the density of the real scans. Groups are what the
-    samples were told or, when they were told nothing, their clusters. Axes have no unit and distances across empty
-    space mean little.
+    samples were told or, when they were told nothing, their clusters; the first eight have a panel of their own. Axes
+    have no unit and distances across empty space mean little.
 
     Args:
         clusters: of a round of clusters: scan, split, cluster, cluster_name, umap_x, umap_y.
-        projections: id, umap_x, umap_y of the samples, and condition and cluster_name; may be empty.
+        projections: of the samples: id, condition, cluster_name, umap_x, umap_y; may be empty.
         path: the PNG.
         features: name of the features.
         trained: false puts UNTRAINED into the title.
         told: condition of the real scans in words, of those that have one.
-        note: a line under the title.
+        note: on the clusters, a line under the title.
     """
     column, groups = sample_groups(projections)
     real = real_groups(clusters, column, told)
@@ -67,7 +67,7 @@ def umap_figure(
     box = box_of(_places(clusters), _places(projections))
     with house_style():
         figure = new_figure(9.6, 4.8 + 2.7 * rows)
-        title = f"UMAP of {features_label(features, trained=trained)}" + (f"\n{note}" if note else "")
+        title = f"UMAP of {features_label(features, trained=trained)}" + (f"\nClusters: {note}" if note else "")
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK if trained else ALARM)
         parts = figure.subfigures(2 if rows else 1, 1, height_ratios=[4.5, 2.7 * rows] if rows else None, squeeze=False)
         left, right = parts[0, 0].subplots(1, 2)
@@ -85,20 +85,18 @@ def sample_groups(projections: pd.DataFrame) -> tuple[str, pd.Series]:
     """Return what groups the samples, and the group of each: what they were told if it differs, else their cluster.
 
     Returns:
-        ``condition``, ``cluster`` or ``source``; and a name for each sample.
+        ``condition`` or ``cluster``; and a name for each sample.
     """
-    if "condition" in projections and projections["condition"].dropna().nunique() > 1:
+    if projections["condition"].nunique() > 1:
         return "condition", projections["condition"].fillna("n/a").astype(str)
-    if "cluster_name" in projections:
-        return "cluster", projections["cluster_name"].astype(str)
-    return "source", projections["source"].astype(str)
+    return "cluster", projections["cluster_name"].astype(str)
 
 
 def real_groups(clusters: pd.DataFrame, column: str, told: Mapping[str, str] | None) -> pd.Series:
-    """Return the group of each real scan by the same column; none by ``source``."""
+    """Return the group of each real scan by the same column."""
     if column == "condition":
         return pd.Series([str((told or {}).get(scan, "n/a")) for scan in clusters["scan"]], index=clusters.index)
-    return clusters["cluster_name"].astype(str) if column == "cluster" else pd.Series("nan", index=clusters.index)
+    return clusters["cluster_name"].astype(str)
 
 
 def group_names(real: pd.Series, groups: pd.Series) -> list[str]:
@@ -106,9 +104,9 @@ def group_names(real: pd.Series, groups: pd.Series) -> list[str]:
 
     def place(name: str) -> tuple[bool, list[tuple[bool, int, str]]]:
         parts = re.split(r"(\d+)", name)
-        return name in ("nan", "n/a"), [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+        return name == "n/a", [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
-    return sorted({*real[real != "nan"], *groups}, key=place)
+    return sorted({*real, *groups}, key=place)
 
 
 def density_and_points(axes: Axes, real: np.ndarray, box: Box) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mrisynth.reporting.board import boards
-from mrisynth.reporting.catalogue import MAIN, words
+from mrisynth.reporting.catalogue import MAIN, meanings
 from mrisynth.reporting.templates import write_html
 
 _TEMPLATE = "page.html.jinja"
@@ -17,12 +17,16 @@ _TEMPLATE = "page.html.jinja"
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of the page; the caption says what it shows and how it was made, ``section`` where it stands."""
+    """A picture of the page; the caption says what it shows and how it was made, ``section`` where it stands.
+
+    ``kept`` pictures are not embedded: the page shows them where they lie, and a copy of the page has none of them.
+    """
 
     title: str
     caption: str
     path: Path
     section: str = "Figures"
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ def write_page(
     exclusions: pd.DataFrame,
     quality: Mapping[str, int],
     warnings: Sequence[str],
+    export_words: str = "",
     tables: Sequence[Table] = (),
     alarms: Sequence[str] = (),
     pairs: pd.DataFrame | None = None,
@@ -53,7 +58,8 @@ def write_page(
 ) -> None:
     """Write the page: the main scores first, then the sections of figures and tables in their order, the scans last.
 
-    Figures are embedded as PNG, every text is escaped, and the page loads nothing.
+    Figures are embedded as PNG but those that are kept in the study, every text is escaped, and the page loads nothing
+    else.
 
     Args:
         path: the HTML file.
@@ -61,9 +67,10 @@ def write_page(
         facts: label -> value, the strip of numbers under the title.
         scores: of :func:`mrisynth.metrics.summary.collect`.
         figures: pictures with captions, and tables that stand among them.
-        exclusions: one row per excluded scan: scan, reason, message.
+        exclusions: one row per reason: reason, scans. No name of a scan stands on the page.
         quality: ``scans``, ``passed`` and ``excluded`` counts; the first is the sum of the others.
         warnings: sentences that a reader must see before the scores.
+        export_words: who may have the page, in its foot.
         tables: further tables.
         alarms: sentences about what went wrong in training, above all else.
         pairs: of :func:`mrisynth.metrics.pairs.compare_models`; a model is marked as best only where these show it.
@@ -79,13 +86,15 @@ def write_page(
         boards=found,
         untrained=list(dict.fromkeys(board.features for board in found if not board.trained)),
         boxes=dict(boxes or {}),
-        meanings={words(name).title: words(name).meaning for name in MAIN if name in set(scores["metric"])},
+        meanings=meanings(name for name in MAIN if name in set(scores["metric"])),
         links=dict(links or {}),
         sections=_sections([*figures, *tables]),
         exclusions=exclusions.to_dict("records"),
         quality=quality,
         warnings=list(warnings),
         alarms=list(alarms),
+        export_words=export_words,
+        kept=any(isinstance(item, Figure) and item.kept for item in figures),
     )
 
 

@@ -14,6 +14,8 @@ from mrisynth.reporting.page import Figure
 from mrisynth.reporting.results import Results
 from mrisynth.reporting.scores import score_figure
 
+_COMPARING = ("Fidelity", "Variety", "Anatomy")
+
 
 def score_figure_item(scores: pd.DataFrame, figures: Path, replicates: Mapping[str, Sequence[str]]) -> Figure:
     """Draw ``scores.png`` and return it with its caption."""
@@ -66,26 +68,38 @@ def alarm_boxes(results: Results) -> dict[str, list[str]]:
 
 
 def spaces_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per feature space: its network's checksum, whether it was trained, views, N and seed."""
+    """Return one row per feature space: its network's checksum, whether it was trained, views, N and seed.
+
+    N is that of the comparisons of samples with scans; conditions, privacy and utility count other things.
+    """
+    compared = scores[scores["metric"].map(lambda name: words(name).group in _COMPARING).astype(bool)]
+    compared = compared[(compared["n"] > 0) & (compared["metric"] != "regions_measured")]
     rows = []
     for (features, checksum), part in scores.groupby(["features", "features_sha256"], sort=False, dropna=False):
+        mine = compared[(compared["features"] == features) & (compared["features_sha256"] == checksum)]
         counts = {
-            f"N, {REFERENCES.get(reference, reference)}": ", ".join(
-                map(str, sorted({int(n) for n in part.loc[part["reference"] == reference, "n"]}))
+            f"N, {words_of}": ", ".join(
+                map(str, sorted({int(n) for n in mine.loc[mine["reference"] == reference, "n"]}))
             )
-            for reference in dict.fromkeys(scores["reference"])
+            for reference, words_of in REFERENCES.items()
         }
         rows.append(
             {
                 "features": features,
-                "network trained": "yes" if bool(part["features_trained"].iloc[0]) else "NO, random weights",
+                "network trained": _trained_words(str(checksum), trained=bool(part["features_trained"].iloc[0])),
                 "checksum of the network": checksum,
                 "views": ", ".join(dict.fromkeys(part["view"].astype(str))),
-                **{key: value or "none" for key, value in counts.items()},
+                **counts,
                 "seed": ", ".join(map(str, dict.fromkeys(part["seed"]))),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _trained_words(checksum: str, *, trained: bool) -> str:
+    if checksum.startswith("none"):
+        return "no network"
+    return "yes" if trained else "NO, random weights"
 
 
 def _sentence(scores: pd.DataFrame, key: tuple[str, str, str], by_metric: Mapping[str, Sequence[str]]) -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 from mrisynth import __version__
 from mrisynth.files import write_json
 from mrisynth.metrics.pairs import UNDECIDED
-from mrisynth.reporting.board import standing, within_floor
+from mrisynth.redistribution import Redistribution
+from mrisynth.reporting.board import NUMBERS, standing, within_floor
 from mrisynth.reporting.catalogue import GROUPS, in_order, metric_title, number, span, words
 from mrisynth.reporting.results import Results
 from mrisynth.reporting.score_section import warning_sentences
@@ -20,18 +21,10 @@ from mrisynth.reporting.templates import write_html
 
 _TEMPLATE = "scorecard.html.jinja"
 _COPIED = ("metric", "features", "features_sha256", "view", "reference", "better", "warning")
-_NUMBERS = ("value", "low", "high", "floor", "floor_low", "floor_high")
 _SPACE = ["features", "view", "reference"]
 _RECIPE = (
     "family", "condition", "size", "images_total", "batch_size", "precision", "augmentation", "start_from",
 )  # fmt: skip
-
-
-def export_words(*, may_be_exported: bool) -> str:
-    """Return what a page says of who may have it."""
-    if may_be_exported:
-        return "The licence of the cohort holds for the models and the samples, too: name it wherever you pass them on."
-    return "RESTRICTED COHORT: scans, tables, models and samples must not leave those who signed its agreement."
 
 
 def scorecard(
@@ -41,7 +34,7 @@ def scorecard(
     study: str,
     recipe: Mapping[str, Any],
     samples: int,
-    may_be_exported: bool,
+    terms: Redistribution,
     replicates: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return all that is known of a model, ready for JSON: no missing number, no type of numpy.
@@ -52,7 +45,7 @@ def scorecard(
         study: title of the study.
         recipe: what it was trained with.
         samples: how many samples were drawn of it.
-        may_be_exported: whether results of the cohort may leave those who signed its agreement.
+        terms: what may be done with the results.
         replicates: models of the same recipe from other seeds, itself among them.
 
     Returns:
@@ -75,7 +68,7 @@ def scorecard(
         "samples": samples,
         "replicates": list(replicates),
         "release": _release(own),
-        "export": {"may_leave": may_be_exported, "words": export_words(may_be_exported=may_be_exported)},
+        "export": {("may_leave" if key == "allowed" else key): value for key, value in terms.record().items()},
         "scores": {
             group: found
             for group in GROUPS
@@ -113,7 +106,7 @@ def _first_and_further(entries: Sequence[Mapping[str, Any]]) -> tuple[list[dict[
 
 
 def _entry(row: pd.Series, results: Results) -> dict[str, Any]:
-    entry = {name: str(row[name]) for name in _COPIED} | {name: _known(row[name]) for name in _NUMBERS}
+    entry = {name: str(row[name]) for name in _COPIED} | {name: _known(row[name]) for name in NUMBERS}
     about = words(row["metric"])
     known = entry["value"] is not None and entry["floor_low"] is not None
     return entry | {
@@ -170,7 +163,7 @@ def _spaces(own: pd.DataFrame, results: Results) -> list[dict[str, Any]]:
 def _line(entry: Mapping[str, Any]) -> dict[str, str]:
     """Return a score as words for the page."""
     metric = entry["metric"]
-    numbers = {name: float("nan") if entry[name] is None else entry[name] for name in _NUMBERS}
+    numbers = {name: float("nan") if entry[name] is None else entry[name] for name in NUMBERS}
     floor = number(numbers["floor"], metric=metric)
     floor_range = span(numbers["floor_low"], numbers["floor_high"], metric=metric)
     return {

@@ -52,9 +52,10 @@ def score_figure(
 
     Filled circles are scored against test scans, open diamonds against training scans, each with its 95 % interval;
     grey triangles are the same model's untrained generator (against test scans). The band is the 5th to 95th
-    percentile of the score of real scans against real scans at the same numbers, its line the mean. An axis holds the
-    models and the floor; what lies beyond stands as an arrow at its end. Replicates of a model share its line: a mark
-    for each seed, small and pale, and a bar from the least to the largest with a tick at their mean.
+    percentile of the score of real scans against real scans at the same numbers, its line the mean; it stands on each
+    line apart where models have floors of their own, such as those of conditions. An axis holds the models and the
+    floor; what lies beyond stands as an arrow at its end. Replicates of a model share its line: a mark for each seed,
+    small and pale, and a bar from the least to the largest with a tick at their mean.
 
     Args:
         scores: of :func:`mrisynth.metrics.summary.collect`; one row of panels per feature space and view, those of
@@ -101,18 +102,31 @@ def _panel(axes: Axes, scores: pd.DataFrame, metric: str) -> None:
         empty_panel(axes, "too few scans")
         return
     axis = _scale(axes, found, metric)
-    test = found[found["reference"] == "test"]
-    floor = (test if len(test) else found).iloc[0]
-    axes.axvspan(floor.floor_low, floor.floor_high, color=FLOOR, zorder=0)
-    axes.axvline(floor.floor, color=FLOOR_LINE, linewidth=1.2, zorder=1)
+    _floors(axes, found, places)
     _marks(axes, found, places, colours_of(models) | dict.fromkeys(controls, CONTROL), axis)
+
+
+def _floors(axes: Axes, found: pd.DataFrame, places: Mapping[str, int]) -> None:
+    """Draw the floor against test scans (others where there are none): once, or on each line where lines differ."""
+    test = found[found["reference"] == "test"]
+    shown = test if len(test) else found
+    models = shown[shown["source"] == "model"]
+    known = (models if len(models) else shown).dropna(subset=["floor"])
+    if known["floor"].nunique() == 1:
+        axes.axvspan(*known[_FLOORS].iloc[0], color=FLOOR, zorder=0)
+        axes.axvline(known["floor"].iloc[0], color=FLOOR_LINE, linewidth=1.2, zorder=1)
+        return
+    for row in known.drop_duplicates("line").itertuples():
+        heights = [places[row.line] - 0.5, places[row.line] + 0.5]
+        axes.fill_betweenx(heights, row.floor_low, row.floor_high, color=FLOOR, linewidth=0, zorder=0)
+        axes.plot([row.floor] * 2, heights, color=FLOOR_LINE, linewidth=1.2, zorder=1)
 
 
 def _line_label(scores: pd.DataFrame, line: str) -> str:
     mine = scores[scores["line"] == line]
     seeds = mine.loc[mine["source"] == "model", "model"].nunique()
     label = row_label(line, "control" if not seeds else "model")
-    return wrapped(label if seeds < 2 else f"{line} ({seeds} seeds)", width=26)
+    return wrapped(label if seeds < 2 else f"{line} ({seeds} seeds)", width=34)
 
 
 def _marks(axes: Axes, found: pd.DataFrame, places: Mapping[str, int], colours: Mapping[str, str], axis: Axis) -> None:

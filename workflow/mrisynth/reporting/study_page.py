@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from mrisynth.arrays import open_array
 from mrisynth.files import read_table
+from mrisynth.redistribution import Redistribution
 from mrisynth.reporting.catalogue import MAIN
+from mrisynth.reporting.citation_section import citation_tables
 from mrisynth.reporting.cluster_section import ClusterFiles, cluster_figures, cluster_tables, cluster_warnings
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.results import read_results
@@ -55,6 +57,7 @@ class StudyFiles:
         validation: model -> validation scores of its chunks; may be empty.
         replicates: spread of the scores between seeds.
         clusters: model of the feedback -> what its round of clusters left; may be empty.
+        citations: what the study used of others, with licences and works to cite; None for no such section.
     """
 
     metrics: Path
@@ -71,6 +74,7 @@ class StudyFiles:
     validation: Mapping[str, Path]
     replicates: Path
     clusters: Mapping[str, ClusterFiles]
+    citations: Path | None = None
 
 
 def write_study_report(
@@ -82,8 +86,13 @@ def write_study_report(
     files: StudyFiles,
     models: Mapping[str, Mapping[str, Any]],
     replicates: Mapping[str, Sequence[str]],
+    terms: Redistribution,
+    kept: Path | None = None,
 ) -> None:
     """Draw every figure into the folder ``figures`` and write the page that holds them all.
+
+    Where results may not be passed on, pictures of brains and maps of participants go to the folder ``kept`` instead,
+    and the page shows them from there without holding them.
 
     Args:
         page: the HTML file.
@@ -93,18 +102,23 @@ def write_study_report(
         files: where the results stand.
         models: model -> its recipe (family, condition, size, images_total, batch_size ...).
         replicates: name of a model -> names of its replicates, itself among them; may be empty.
+        terms: what may be done with the results.
+        kept: folder of the pictures that stay in the study; needed where results may not be passed on.
     """
+    brains = figures if terms.allowed or kept is None else kept
     results = read_results(
         metrics=files.metrics, comparison=files.comparison, verdicts=files.verdicts, replicates=files.replicates
     )
     scores, quality, scans = results.scores, read_table(files.quality), read_table(files.scans)
     passed = quality[quality["status"] == "passed"]
     excluded = quality[quality["status"] != "passed"]
-    drawn = [score_figure_item(scores, figures, replicates), *_sample_figures(files, scans, models, figures)]
+    drawn = [score_figure_item(scores, figures, replicates), *_sample_figures(files, scans, models, brains)]
     validation = {model: read_table(path, warning="string") for model, path in files.validation.items()}
     drawn += [*validation_items(validation, models, figures, replicates=replicates)]
-    drawn += [*preview_figures(files.watches, figures), loss_figure(files.curves, figures), recipe_table(models)]
+    drawn += [*preview_figures(files.watches, brains), loss_figure(files.curves, figures), recipe_table(models)]
     drawn += cluster_figures(files.clusters)
+    if not terms.allowed:
+        drawn = _kept(drawn, {brains, *(rounds.picture.parent for rounds in files.clusters.values())})
     health = health_report(files.watches)
     warnings = [*_warnings(scores, excluded), *validation_warnings(validation), *health.passed]
     write_page(
@@ -113,22 +127,34 @@ def write_study_report(
         facts=_facts(scans, passed, models, scores, seed=seed),
         scores=scores,
         figures=drawn,
-        exclusions=excluded[["scan", "reason", "message"]],
+        exclusions=excluded["reason"].value_counts().rename_axis("reason").reset_index(name="scans"),
         quality={"scans": len(quality), "passed": len(passed), "excluded": len(excluded)},
         alarms=health.alarms,
         warnings=[*warnings, *cluster_warnings(files.clusters)],
-        tables=[*seed_table(results.spread), *cluster_tables(files.clusters), _balance(files)],
+        tables=[
+            *seed_table(results.spread),
+            *cluster_tables(files.clusters),
+            _balance(files),
+            *citation_tables(files.citations),
+        ],
         pairs=results.pairs,
         boxes=alarm_boxes(results),
+        export_words=terms.words,
         links=_LINKS | {f"scorecard of {model}": f"scorecards/{model}.html" for model in models},
     )
+
+
+def _kept(items: Sequence[Figure | Table], folders: Set[Path]) -> list[Figure | Table]:
+    """Return the items with the pictures in these folders marked as kept in the study."""
+    at_home = [isinstance(item, Figure) and item.path.parent in folders for item in items]
+    return [replace(item, kept=True) if stays else item for item, stays in zip(items, at_home, strict=True)]
 
 
 def _sample_figures(
     files: StudyFiles, scans: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], figures: Path
 ) -> list[Figure]:
-    samples = {model: np.load(path, mmap_mode="r", allow_pickle=False) for model, path in files.samples.items()}
-    controls = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.controls.items()}
+    samples = {model: open_array(path) for model, path in files.samples.items()}
+    controls = {name: open_array(path) for name, path in files.controls.items()}
     real = {size: _test_volumes(files.pyramid, size, scans) for size in {model["size"] for model in models.values()}}
     found = []
     for size, (words, volumes) in sorted(real.items()):
@@ -158,9 +184,10 @@ def _overview(sources: Mapping[str, Volumes], size: int, figures: Path) -> list[
     )  # fmt: skip
     return [
         Figure(
-            f"{real} and samples of every model, size {size}",
-            "Axial slices through the centre of the field, the first scans and samples by number, none chosen. One "
-            "grey scale for all: 0 is black, the top of the brain's range white.",
+            f"{real[0].upper()}{real[1:]} and samples of every model, size {size}",
+            "Axial slices through the centre of the field, the first scans and samples by number, none chosen; "
+            "below them, where this size has them, noise and what the first model's generator drew untrained. One grey "
+            "scale for all: 0 is black, the top of the brain's range white.",
             rows,
             "Samples",
         ),

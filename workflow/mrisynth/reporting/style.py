@@ -62,6 +62,7 @@ _SETTINGS = {
     "legend.fontsize": 8,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
+    "text.parse_math": False,  # names of sites and classes are shown as they are, dollars included
     "svg.hashsalt": "mrisynth",
     "pdf.fonttype": 42,
 }

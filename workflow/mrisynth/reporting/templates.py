@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import pandas as pd
@@ -42,6 +44,7 @@ def write_html(path: str | Path, template: str, **content: Any) -> None:
     )
     environment.filters |= {
         "png": _png,
+        "beside": lambda picture: quote(os.path.relpath(picture, Path(path).parent)),
         "cell": _cell,
         "anchor": _anchor,
         "svg": interval_svg,
@@ -49,7 +52,7 @@ def write_html(path: str | Path, template: str, **content: Any) -> None:
         "finite": lambda value: repr(value) if isfinite(value) else "",
     }
     html = environment.get_template(template).render(version=__version__, references=REFERENCES, **content)
-    if _SCRIPT_HASH in html:
+    if "<script>" in html:  # of the template: in a text it is escaped
         script = html.rsplit("<script>", 1)[1].split("</script>", 1)[0]
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         html = html.replace(_SCRIPT_HASH, f"sha256-{digest}", 1)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mrisynth.files import read_table
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE
+from mrisynth.reporting.board import REFERENCES
 from mrisynth.reporting.catalogue import MAIN, metric_title, number
 from mrisynth.reporting.curves import loss_curves
 from mrisynth.reporting.page import Figure, Table
@@ -17,7 +18,6 @@ from mrisynth.reporting.validation import kept_states, validation_figure
 from mrisynth.reporting.watching import grids_over_time
 
 _SECTION = "Training"
-_REFERENCES = {"test": "test scans", "train": "training scans"}
 _SHOWN_OF_A_RECIPE = ("family", "condition", "size", "images_total", "batch_size", "precision", "ema_half_life_images")
 _SHOWN_OF_A_RECIPE += ("augmentation", "augmentation_strength", "augmentation_flip", "balance_classes", "start_from")
 
@@ -107,7 +107,7 @@ def seed_table(spread: pd.DataFrame) -> list[Table]:
                 "model": row.model,
                 "score": metric_title(row.metric, row.better),
                 "features": row.features if row.features_trained else f"{row.features} (untrained)",
-                "against": _REFERENCES.get(row.reference, row.reference),
+                "against": REFERENCES.get(row.reference, row.reference),
                 "seeds": str(row.n),
                 "mean ± standard deviation": f"{mean} ± {sd}",
                 "least to largest": f"{least} to {largest}",

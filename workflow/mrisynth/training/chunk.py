@@ -14,17 +14,20 @@ import torch
 from mrisynth.errors import MrisynthError
 from mrisynth.files import write_table
 from mrisynth.models import family as family_named
-from mrisynth.models.interface import State
+from mrisynth.models.interface import Family, State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.batches import Batches
 from mrisynth.training.export import export_model
 from mrisynth.training.loop import first_step, run_updates
 from mrisynth.training.start import start_from
 from mrisynth.training.state import load_state, recipe_fingerprint, save_state
+from mrisynth.training.stopping import Progress, StopRequest, go_on, keep, stopped_error
 from mrisynth.training.team import Team
 from mrisynth.training.watch import Watch
 
 _REALS_WATCHED = 16
+SPEED = "speed.tsv"
+SPEED_COLUMNS = ("seconds", "waited_seconds", "images_per_second", "memory_gb")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,10 @@ class ChunkFiles:
         previous: state that the chunk before left; None for the first.
         start: state or weights of another model that the first chunk starts from; None for random weights.
         state: where the new state goes.
-        curve: where the loss curve goes (step, images_seen, losses, seconds, skipped ...).
+        curve: where the loss curve goes (step, images_seen, losses, skipped ...).
         candidate: folder for the averaged model at the end of the chunk; None for none.
-        watch: folder for grids of samples, events and the health table; None for none.
+        watch: folder for grids of samples, events, the health table and ``speed.tsv``; None for none.
+        stopped: where a chunk that is told to stop keeps what it has done, and looks for it; None for nowhere.
     """
 
     state: Path
@@ -46,6 +50,7 @@ class ChunkFiles:
     start: Path | None = None
     candidate: Path | None = None
     watch: Path | None = None
+    stopped: Path | None = None
 
 
 def train_chunk(
@@ -90,6 +95,7 @@ def train_chunk(
     Raises:
         MrisynthError: for images of another size, labels outside the classes, a previous state that is missing, torn,
             of another recipe or of another place in the chain, or a training that is not finite.
+        TrainingStoppedError: when the process was told to stop (SIGTERM, SIGUSR1); ``files.stopped`` keeps its work.
     """
     team = team or Team()
     torch.set_num_threads(threads)
@@ -120,16 +126,55 @@ def train_chunk(
             seed=seed, updates_total=first_step(whole, family, chunk=whole.chunks),
             every_images=recipe.watch_every_images or recipe.images_per_chunk,
         )  # fmt: skip
-    curve = list(run_updates(current, family, batches, last_step=last_step, seed=seed, watch=watch))
+    curve = _updates(current, family, batches, files, watch=watch, fingerprint=fingerprint, device=device, seed=seed,
+                     chunk=chunk, last_step=last_step)  # fmt: skip
     if team.rank == 0:
         if watch is not None:
             watch.close()
         if files.candidate is not None:
             export_model(current, classes=classes, columns=columns, folder=files.candidate, seed=seed, **(facts or {}))
-        write_table(pd.DataFrame(curve), files.curve)
+        _write_curve(pd.DataFrame(curve), files)
         save_state(current, files.state, fingerprint=fingerprint)
+        if files.stopped is not None:
+            files.stopped.unlink(missing_ok=True)
     team.wait()
     return current
+
+
+def _updates(
+    state: State, family: Family, batches: Batches, files: ChunkFiles, *, watch: Watch | None, fingerprint: str,
+    device: str, seed: int, chunk: int, last_step: int,
+) -> list[dict[str, float]]:  # fmt: skip
+    """Do the updates of a chunk that are not done yet; return its loss curve.
+
+    Raises:
+        TrainingStoppedError: when the process was told to stop; then what it has done is kept.
+    """
+    team, progress = state.stepper.team, Progress()
+    if files.stopped is not None and files.stopped.is_file():
+        steps = range(state.step, last_step)
+        progress = go_on(files.stopped, state, watch=watch, steps=steps, fingerprint=fingerprint, device=device)
+    with StopRequest() as request:
+        progress.curve += run_updates(
+            state, family, batches, last_step=last_step, seed=seed, watch=watch, recent=progress.recent,
+            stop=(lambda: False) if files.stopped is None else lambda: team.any(request.signal is not None),
+        )  # fmt: skip
+        if state.step < last_step and files.stopped is not None:
+            if team.rank == 0:
+                keep(files.stopped, state, progress, watch=watch, fingerprint=fingerprint)
+            team.wait()
+            raise stopped_error(
+                state.recipe, path=files.stopped, chunk=chunk, step=state.step, last_step=last_step, by=request.signal
+            )
+    return progress.curve
+
+
+def _write_curve(curve: pd.DataFrame, files: ChunkFiles) -> None:
+    """Write the curve, and apart from it what would differ in another run of the same."""
+    speed = [name for name in SPEED_COLUMNS if name in curve]
+    if files.watch is not None:
+        write_table(curve[["step", "images_seen", *speed]], files.watch / SPEED)
+    write_table(curve.drop(columns=speed), files.curve)
 
 
 def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from mrisynth.disk_needs import packed_bytes, preprocessed_bytes, sample_bytes
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.counting import UpdateCount, count_update, share_of_one_device
@@ -25,16 +26,14 @@ GUESSED_CLASSES = 2
 
 _PROBE_SECONDS = 5.0
 _GIGA = 1e9
-_EXTRACTION_CPU_SECONDS = {"deepbet": 3.1, "atlas": 1.8}  # benchmarks/results/brain_extraction.json; hd_bet: unknown
+_EXTRACTION_CPU_SECONDS = {"deepbet": 3.1, "atlas": 1.8}  # at 2 mm, brain_extraction.json there; hd_bet: unknown
 _REGISTRATION_CPU_SECONDS = {  # at 2 mm; benchmarks/results/registration.json, as_published.json
     "rigid": 3.9, "affine_9dof": 4.0, "affine": 4.3, "syn": 9.5, "syn_quick": 11.6, "greedy": 2.8,
     "as_published": 258.0,
 }  # fmt: skip
 _BESIDE_REGISTRATION_CPU_SECONDS = 1.4  # bias, scaling, measures, pictures; with affine 5.7 at 2 mm
 _MEASURED_AT_MM = 2.0
-_PREPROCESSED_BYTES = 0.84e6  # brain and mask of a scan at the size below, compressed (mean of 144 IXI scans)
-_PREPROCESSED_SIZE = 128
-_PICTURE_BYTES = 0.26e6
+_GROWS_AS_SQUARE = ("rigid", "affine_9dof", "affine")  # at 1 mm 20.4 CPU-s, deepbet 7.1: one_millimetre.json there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,37 +164,37 @@ def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, second
 
 
 def _model_bytes(recipe: ModelRecipe, study: StudySize, count: UpdateCount) -> float:
-    """Return the bytes of two states, a finished model for each chunk and one kept, samples, controls, embeddings."""
+    """Return the bytes of three states, a finished model for each chunk and one kept, samples, controls, embeddings."""
     voxels = recipe.size**3
-    states = 2 * count.state_bytes
+    states = 3 * count.state_bytes
     finished = (recipe.chunks + 1) * count.exported_bytes
-    samples = study.samples * (voxels + voxels // 64) + study.nifti * 4 * voxels
+    samples = sample_bytes(study.samples, size=recipe.size, nifti=study.nifti)
     controls = 2 * study.samples * voxels
     embeddings = 3 * study.samples * 4 * sum(study.feature_widths)
     return states + finished + samples + controls + embeddings
 
 
 def _preprocessing_row(study: StudySize) -> dict[str, Any]:
-    """Return the cost of preprocessing, as far as it was measured; registration grows with the voxels."""
-    finer = (_MEASURED_AT_MM / study.voxel_mm) ** 3
-    seconds = finer * (_REGISTRATION_CPU_SECONDS[study.transform] + _BESIDE_REGISTRATION_CPU_SECONDS)
+    """Return the cost of preprocessing, as far as it was measured; deformations are taken to grow with the voxels."""
+    finer = _MEASURED_AT_MM / study.voxel_mm
+    power = 2 if study.transform in _GROWS_AS_SQUARE else 3
+    seconds = finer**power * (_REGISTRATION_CPU_SECONDS[study.transform] + _BESIDE_REGISTRATION_CPU_SECONDS)
     note = f"{study.scans} scans, {seconds:.1f} CPU-s a scan to register ({study.transform}, {study.voxel_mm:g} mm)"
     if study.brain_extraction is not None:
         extraction = _EXTRACTION_CPU_SECONDS.get(study.brain_extraction)
-        known = "time unknown" if extraction is None else f"{extraction:.1f} CPU-s"
+        known = "time unknown" if extraction is None else f"{finer * extraction:.1f} CPU-s"
         note += f"; {study.brain_extraction}: {known}"
-        seconds += extraction or 0.0
-    size = _PREPROCESSED_BYTES * (study.preprocessed_size / _PREPROCESSED_SIZE) ** 3 + _PICTURE_BYTES
+        seconds += finer * (extraction or 0.0)
     return {
         "part": "preprocessing",
-        "disk_gb": study.scans * size / _GIGA,
+        "disk_gb": preprocessed_bytes(study.scans, size=study.preprocessed_size) / _GIGA,
         "cpu_hours": study.scans * seconds / 3600,
         "note": note,
     }
 
 
 def _real_scans_row(study: StudySize) -> dict[str, Any]:
-    packed = study.scans * sum(size**3 for size in study.pyramid_sizes)
+    packed = packed_bytes(study.scans, sizes=study.pyramid_sizes)
     embedded = len(study.pyramid_sizes) * study.scans * 4 * sum(study.feature_widths)
     sizes = ", ".join(str(size) for size in study.pyramid_sizes)
     return {"part": "real scans", "disk_gb": (packed + embedded) / _GIGA, "note": f"packed at {sizes}; embeddings"}

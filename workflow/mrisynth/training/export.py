@@ -20,6 +20,8 @@ from mrisynth.training.loop import images_per_update
 WEIGHTS = "generator.safetensors"
 ENCODERS = "encoders.safetensors"
 RECIPE = "recipe.json"
+FORMAT = 1
+"""Of a model's folder, as ``format`` in recipe.json; the first models said none and are of format 1 as well."""
 
 
 def export_model(
@@ -90,7 +92,7 @@ def _write(networks: Mapping[str, nn.Module], recipe: ModelRecipe, folder: Path,
             named = {f"{name}.{key}": part for name in others for key, part in _tensors(networks[name]).items()}
             save_file(named, unfinished)
         origin["encoders_sha256"] = sha256_of(folder / ENCODERS)
-    write_json({"model": asdict(recipe)} | origin | facts, folder / RECIPE)
+    write_json({"format": FORMAT, "model": asdict(recipe)} | origin | facts, folder / RECIPE)
 
 
 def _tensors(network: nn.Module) -> dict[str, Any]:

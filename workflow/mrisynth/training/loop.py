@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 from typing import Protocol
 
@@ -46,12 +46,23 @@ def first_step(recipe: ModelRecipe, family: Family, *, chunk: int) -> int:
 
 
 def run_updates(
-    state: State, family: Family, batches: Batches, *, last_step: int, seed: int, watch: Watcher | None = None
-) -> Iterator[dict[str, float]]:
+    state: State, family: Family, batches: Batches, *, last_step: int, seed: int, watch: Watcher | None = None,
+    stop: Callable[[], bool] = lambda: False, recent: list[dict[str, torch.Tensor]] | None = None,
+) -> Iterator[dict[str, float]]:  # fmt: skip
     """Update the state until ``last_step`` updates are done; yield a row of the loss curve now and then.
 
     Every random draw of update k comes from a generator seeded by the model's name and k, so a chain that stops
     and goes on draws the same numbers as one that does not.
+
+    Args:
+        state: of the training; it is changed.
+        family: of the model.
+        batches: of the training.
+        last_step: updates after which it ends.
+        seed: the study's seed.
+        watch: what looks on.
+        stop: asked before every update whether to end here.
+        recent: losses of the updates since the last row; kept up to date, so that a row can be finished later.
 
     Raises:
         MrisynthError: when the first 3 updates were not finite, or too many in a row after too many rollbacks.
@@ -62,10 +73,10 @@ def run_updates(
     steps_per_row = max(1, total // _CURVE_ROWS)
     progress = Progress(f"training {recipe.name}", last_step - state.step)
     guard = Guard(state)
-    recent: list[dict[str, torch.Tensor]] = []
+    recent = [] if recent is None else recent
     started, waited = time.monotonic(), batches.waited_seconds
     note = ""
-    while state.step < last_step:
+    while state.step < last_step and not stop():
         recent.append(_one_update(state, family, batches, stage=_stage(state, family, total), seed=seed))
         guard.after_update(state)
         if state.step % steps_per_row == 0 or state.step == last_step:
@@ -75,7 +86,8 @@ def run_updates(
             row |= watch.row(state, row) if watch is not None else {}
             yield row
             note = ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name.startswith(("gen", "cri")))
-            recent, started, waited = [], time.monotonic(), batches.waited_seconds
+            recent.clear()
+            started, waited = time.monotonic(), batches.waited_seconds
         progress.advance(note=note)
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mrisynth.errors import MrisynthError
+from mrisynth.files import read_json, sha256_of
 from mrisynth.models.interface import State
+from mrisynth.training.export import RECIPE, WEIGHTS
 from mrisynth.training.state import read_state
+from mrisynth.weights_file import read_weights
 
 _LOG = logging.getLogger(__name__)
 _STEPS = re.compile(r"^(features|ladder)\.(\d+)\.(.+)$")
@@ -42,7 +43,8 @@ def start_from(state: State, source: Path) -> Start:
         source: a kept state (``kept-*.pt``), or a ``generator.safetensors``, which gives the generator alone.
 
     Raises:
-        MrisynthError: when the file is missing or torn, or nothing of the generator fits.
+        MrisynthError: when the file is missing or torn, or not the one that the recipe.json beside it names, or
+            nothing of the generator fits.
     """
     networks, averages = _read(source)
     fitted = {name: _copy(networks.get(name, {}), network.state_dict()) for name, network in state.networks.items()}
@@ -65,17 +67,16 @@ def start_from(state: State, source: Path) -> Start:
 
 def _read(source: Path) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Mapping[str, Tensor]]]:
     if source.suffix == ".safetensors":
-        if not source.is_file():
-            raise MrisynthError(f"{source}: the weights to start from are missing.")
-        try:
-            weights = load_file(source)
-        except SafetensorError as error:
-            raise MrisynthError(
-                f"{source}: not a whole file of weights ({error}); fetch or export it again."
-            ) from error
+        weights = read_weights(source)
+        recipe = source.with_name(RECIPE)
+        if source.name == WEIGHTS and recipe.is_file() and read_json(recipe).get("weights_sha256") != sha256_of(source):
+            raise MrisynthError(f"{source} is not the file that {RECIPE} beside it names (sha256); export it again.")
         return {"generator": weights}, {"generator": weights}
     content = read_state(source)
-    return content["networks"], content["averages"]
+    parts = [content.get(name) for name in ("networks", "averages")]
+    if not all(isinstance(part, Mapping) and all(isinstance(one, Mapping) for one in part.values()) for part in parts):
+        raise MrisynthError(f"{source}: this state holds no networks; start from a whole kept state.")
+    return parts[0], parts[1]
 
 
 @torch.no_grad()

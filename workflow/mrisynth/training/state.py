@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic
+from mrisynth.formats import check_format
 from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe
 
@@ -30,6 +32,10 @@ _NOT_IN_FINGERPRINT = (  # a chain goes on when it is longer, otherwise cut, or 
 _COUNTS = ("step", "skipped", "skipped_in_a_row", "rollbacks", "augmentation")
 
 
+class TornStateError(MrisynthError):
+    """A state file does not hold what was written to it."""
+
+
 def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int) -> str:
     """Return the SHA-256 of all that shapes a training besides its images and its length."""
     kept = {key: value for key, value in asdict(recipe).items() if key not in _NOT_IN_FINGERPRINT}
@@ -37,8 +43,8 @@ def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save_state(state: State, path: Path, *, fingerprint: str) -> None:
-    """Write the state of a training; nothing stands at ``path`` before it is whole.
+def save_state(state: State, path: Path, *, fingerprint: str, more: Mapping[str, Any] | None = None) -> None:
+    """Write the state of a training, with further tensors, numbers and text; a torn file never stands at ``path``.
 
     Raises:
         MrisynthError: when a weight is not a finite number; then nothing is written.
@@ -57,9 +63,9 @@ def save_state(state: State, path: Path, *, fingerprint: str) -> None:
         "averages": {name: network.state_dict() for name, network in state.averages.items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
     }
-    content |= {name: getattr(state, name) for name in _COUNTS}
-    with atomic(path) as unfinished:
-        torch.save(content, unfinished)
+    content |= {name: getattr(state, name) for name in _COUNTS} | dict(more or {})
+    with atomic(path) as unfinished, unfinished.open("wb") as stream:  # given a path, torch would write its name down
+        torch.save(content, stream)
 
 
 def load_state(state: State, path: Path, *, fingerprint: str, device: str) -> None:
@@ -89,16 +95,23 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     """Return the content of a state file as tensors and numbers.
 
     Raises:
-        MrisynthError: when the file is missing or torn, or of another version.
+        TornStateError: when the file is torn, or any byte of it changed.
+        MrisynthError: when it is missing, or of another version.
     """
     if not path.is_file():
         raise MrisynthError(f"{path}: the training state is missing; run the chunk that writes it first.")
     try:
+        with zipfile.ZipFile(path) as packed:
+            damaged = packed.testzip()  # torch writes checksums and reads without looking at them
+        if damaged is not None:
+            raise ValueError("the checksum of a part does not fit")
         content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a torn file
-        raise MrisynthError(
+    except Exception as error:  # zipfile and torch raise many kinds for a torn file
+        raise TornStateError(
             f"{path}: not a whole training state ({type(error).__name__}); delete it and run the chunk again."
         ) from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise MrisynthError(f"{path}: not a training state of this version of mrisynth; delete it and train again.")
+    check_format(
+        content.get("format") if isinstance(content, dict) else None, known=_FORMAT, path=path, what="training state",
+        remedy="delete it and train again, or finish this training with the version that began it",
+    )  # fmt: skip
     return content

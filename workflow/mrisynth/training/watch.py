@@ -100,6 +100,29 @@ class Watch:
         """Return every warning so far, once each, with the images seen."""
         return [f"at {line['images_seen']:,} images, {line['warning']}" for line in self._health if line["warning"]]
 
+    def memory(self) -> dict[str, Any]:
+        """Return all that was seen and written, as numbers, text and tensors: for :meth:`recall` in a later process."""
+        files = [path for path in sorted(self._folder.rglob("*")) if path.is_file()]
+        return {
+            "rows": self._rows,
+            "since_grid": self._since_grid,
+            "paces": list(self._paces),
+            "health": self._health,
+            "files": {
+                path.relative_to(self._folder).as_posix(): torch.tensor(bytearray(path.read_bytes()), dtype=torch.uint8)
+                for path in files
+            },
+        }
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from what :meth:`memory` returned; the files are written again."""
+        self._rows, self._since_grid, self._health = memory["rows"], memory["since_grid"], memory["health"]
+        self._paces.extend(memory["paces"])
+        for name, content in memory["files"].items():
+            path = self._folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.cpu().numpy().tobytes())
+
     def close(self) -> None:
         """Write ``health.tsv``: images_seen, diversity, critic_right (of the most successful critic), warning."""
         if self._events is not None:

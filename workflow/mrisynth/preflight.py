@@ -1,0 +1,78 @@
+"""Preflight: what would stop a study hours later is looked for before its first job."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrisynth.clocks import check_dates, mend_dates
+from mrisynth.disk import DiskError, check_writable
+from mrisynth.disk_needs import FILES_OF_A_SCAN, packed_bytes, preprocessed_bytes, sample_bytes
+from mrisynth.study import Study
+
+_log = logging.getLogger(__name__)
+_BEGUN = ("preprocessed", "pyramid", "training")  # folders of a study that has spent most of what is estimated
+
+
+def check_before_start(study: Study, *, others: Sequence[Path] = ()) -> None:
+    """Check that the study's folder can be written to and has room.
+
+    Args:
+        study: about to run.
+        others: further folders that are written to, such as the one for downloads.
+
+    Raises:
+        MrisynthError: naming the folder and what to do.
+    """
+    folder = Path(study.folder)
+    for place in (folder, *others):
+        check_writable(place)
+    if not any((folder / name).exists() for name in _BEGUN):
+        check_room(folder, needed_bytes=least_bytes(study), needed_files=FILES_OF_A_SCAN * len(study.scans))
+
+
+def mend_clocks(study: Study) -> None:
+    """Give dates in the past to files of the study that are dated in the future, and refuse scans that are.
+
+    Raises:
+        MrisynthError: a scan is dated in the future.
+    """
+    if ahead := mend_dates(Path(study.folder)):
+        _log.warning("files in %s were dated up to %.0f s in the future; they are dated anew", study.folder, ahead)
+    check_dates((scan.path for scan in study.scans if scan.path), what="scan")
+
+
+def check_room(folder: Path, *, needed_bytes: float, needed_files: int) -> None:
+    """Compare what is needed with what the file system of a folder has left.
+
+    Raises:
+        DiskError: it is not enough.
+    """
+    left = os.statvfs(folder)
+    free = left.f_bavail * left.f_frsize
+    if free < needed_bytes:
+        raise DiskError(
+            f"{folder}: {_size(free)} are free, and this study writes at least {_size(needed_bytes)}. "
+            f"Free some space, or put the study on another disk (folder). `snakemake estimate` tells more."
+        )
+    if left.f_files and left.f_favail < needed_files:
+        raise DiskError(
+            f"{folder}: the file system has room for {left.f_favail:,} more files, and this study makes at least "
+            f"{needed_files:,}. Remove some files, or put the study on another disk (folder)."
+        )
+
+
+def least_bytes(study: Study) -> float:
+    """Return what a study writes at least: its brains, its packed scans and its samples, without any network."""
+    scans, sampling = len(study.scans), study.config["sampling"]
+    samples = sum(
+        sample_bytes(sampling["count"], size=model.size, nifti=sampling["nifti"]) for model in study.models.values()
+    )
+    brains = preprocessed_bytes(scans, size=study.config["preprocessing"]["size"])
+    return brains + packed_bytes(scans, sizes=study.sizes) + samples
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
