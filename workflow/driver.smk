@@ -25,7 +25,9 @@ else:
 onstart:
     if workflow.is_main_process:
         try:
-            preflight.check_before_start(STUDY)
+            preflight.check_before_start(
+                STUDY, rules={job.rule.name for job in workflow.dag.needrun_jobs()}
+            )
             driver_locks.hold_study(DRIVER, SNAKEMAKE_FOLDER, STUDY_FOLDER)
             preflight.mend_clocks(STUDY)
         except MrisynthError as error:

@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 from support.clone import TINY, Clone
 from support.small_disk import small_disk
 
 from mrisynth import preflight
+from mrisynth.configuration import complete, load_schema
 from mrisynth.disk import DiskError, check_writable
 from mrisynth.errors import MrisynthError
+from mrisynth.study import Study
 
 pytestmark = pytest.mark.fault(7)
 TARGET = ("--", "studies/tiny/template/T1w.nii.gz")
@@ -46,7 +49,7 @@ def test_a_read_only_file_system_is_named(tmp_path: Path) -> None:
 def test_too_little_room_is_told_with_both_numbers(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         preflight.check_room(disk.folder, needed_bytes=5e5, needed_files=10)
-        with pytest.raises(DiskError, match=r"1\.0 MB are free, and this study writes at least 2\.5 GB"):
+        with pytest.raises(DiskError, match=r"1\.0 MB are free, and what was asked for writes at least 2\.5 GB"):
             preflight.check_room(disk.folder, needed_bytes=2.5e9, needed_files=10)
 
 
@@ -55,8 +58,19 @@ def test_too_few_files_left_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     fields = list(left[:10])
     fields[5], fields[6], fields[7] = 1000, 7, 7  # f_files, f_ffree, f_favail
     monkeypatch.setattr(preflight.os, "statvfs", lambda _: os.statvfs_result([*fields, left.f_namemax]))
-    with pytest.raises(DiskError, match="room for 7 more files, and this study makes at least 80"):
+    with pytest.raises(DiskError, match="room for 7 more files, and what was asked for makes at least 80"):
         preflight.check_room(tmp_path, needed_bytes=0, needed_files=80)
+
+
+def test_only_what_is_asked_for_needs_room(repository: Path) -> None:
+    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    config = yaml.safe_load((repository / "tests" / "config" / "tiny.yaml").read_text())
+    study = Study(config=complete(config, schema, source="tiny"), source="tiny")
+    asked = [{"download_dataset"}, {"register_scans"}, {"register_scans", "build_pyramid"}]
+    asked.append(asked[-1] | {"draw_samples"})
+    needed = [preflight.least_bytes(study, rules=rules) for rules in asked]
+    assert needed[0] == 0
+    assert needed == sorted(set(needed))
 
 
 @pytest.mark.workflow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mrisynth.clocks import check_dates, mend_dates
@@ -16,11 +16,12 @@ _log = logging.getLogger(__name__)
 _BEGUN = ("preprocessed", "pyramid", "training")  # folders of a study that has spent most of what is estimated
 
 
-def check_before_start(study: Study, *, others: Sequence[Path] = ()) -> None:
+def check_before_start(study: Study, *, rules: Collection[str], others: Sequence[Path] = ()) -> None:
     """Check that the study's folder can be written to and has room.
 
     Args:
         study: about to run.
+        rules: names of the rules that are about to run; a download needs no room for samples.
         others: further folders that are written to, such as the one for downloads.
 
     Raises:
@@ -30,7 +31,8 @@ def check_before_start(study: Study, *, others: Sequence[Path] = ()) -> None:
     for place in (folder, *others):
         check_writable(place)
     if not any((folder / name).exists() for name in _BEGUN):
-        check_room(folder, needed_bytes=least_bytes(study), needed_files=FILES_OF_A_SCAN * len(study.scans))
+        files = FILES_OF_A_SCAN * len(study.scans) if "register_scans" in rules else 0
+        check_room(folder, needed_bytes=least_bytes(study, rules=rules), needed_files=files)
 
 
 def mend_clocks(study: Study) -> None:
@@ -54,24 +56,29 @@ def check_room(folder: Path, *, needed_bytes: float, needed_files: int) -> None:
     free = left.f_bavail * left.f_frsize
     if free < needed_bytes:
         raise DiskError(
-            f"{folder}: {_size(free)} are free, and this study writes at least {_size(needed_bytes)}. "
+            f"{folder}: {_size(free)} are free, and what was asked for writes at least {_size(needed_bytes)}. "
             f"Free some space, or put the study on another disk (folder). `snakemake estimate` tells more."
         )
     if left.f_files and left.f_favail < needed_files:
         raise DiskError(
-            f"{folder}: the file system has room for {left.f_favail:,} more files, and this study makes at least "
-            f"{needed_files:,}. Remove some files, or put the study on another disk (folder)."
+            f"{folder}: the file system has room for {left.f_favail:,} more files, and what was asked "
+            f"for makes at least {needed_files:,}. Remove some files, or put the study on another disk (folder)."
         )
 
 
-def least_bytes(study: Study) -> float:
-    """Return what a study writes at least: its brains, its packed scans and its samples, without any network."""
+def least_bytes(study: Study, *, rules: Collection[str]) -> float:
+    """Return what these rules write of a study at least: its brains, its packed scans, its samples; no network."""
     scans, sampling = len(study.scans), study.config["sampling"]
-    samples = sum(
-        sample_bytes(sampling["count"], size=model.size, nifti=sampling["nifti"]) for model in study.models.values()
-    )
-    brains = preprocessed_bytes(scans, size=study.config["preprocessing"]["size"])
-    return brains + packed_bytes(scans, sizes=study.sizes) + samples
+    needed = 0.0
+    if "register_scans" in rules:
+        needed += preprocessed_bytes(scans, size=study.config["preprocessing"]["size"])
+    if "build_pyramid" in rules:
+        needed += packed_bytes(scans, sizes=study.sizes)
+    if "draw_samples" in rules:
+        needed += sum(
+            sample_bytes(sampling["count"], size=model.size, nifti=sampling["nifti"]) for model in study.models.values()
+        )
+    return needed
 
 
 def _size(count: float) -> str:
