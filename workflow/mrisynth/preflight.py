@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mrisynth.clocks import check_dates, mend_dates
-from mrisynth.disk import DiskError, check_writable
+from mrisynth.disk import check_writable
 from mrisynth.disk_needs import FILES_OF_A_SCAN, packed_bytes, preprocessed_bytes, sample_bytes
 from mrisynth.study import Study
 
@@ -17,7 +17,7 @@ _BEGUN = ("preprocessed", "pyramid", "training")  # folders of a study that has 
 
 
 def check_before_start(study: Study, *, rules: Collection[str], others: Sequence[Path] = ()) -> None:
-    """Check that the study's folder can be written to and has room.
+    """Check that the study's folder can be written to, and warn where it has little room.
 
     Args:
         study: about to run.
@@ -47,20 +47,19 @@ def mend_clocks(study: Study) -> None:
 
 
 def check_room(folder: Path, *, needed_bytes: float, needed_files: int) -> None:
-    """Compare what is needed with what the file system of a folder has left.
+    """Warn when the file system of a folder has less left than is needed.
 
-    Raises:
-        DiskError: it is not enough.
+    A warning, since a full disk costs nothing that was computed, and since other files may make room meanwhile.
     """
     left = os.statvfs(folder)
     free = left.f_bavail * left.f_frsize
     if free < needed_bytes:
-        raise DiskError(
+        _log.warning(
             f"{folder}: {_size(free)} are free, and what was asked for writes at least {_size(needed_bytes)}. "
             f"Free some space, or put the study on another disk (folder). `snakemake estimate` tells more."
         )
     if left.f_files and left.f_favail < needed_files:
-        raise DiskError(
+        _log.warning(
             f"{folder}: the file system has room for {left.f_favail:,} more files, and what was asked "
             f"for makes at least {needed_files:,}. Remove some files, or put the study on another disk (folder)."
         )
