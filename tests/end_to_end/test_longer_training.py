@@ -48,14 +48,14 @@ def _states(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def longer(run, clone) -> dict[str, int]:
     """The jobs of a training that goes on for one more chunk."""
-    assert _states(clone / "studies/tiny/training/wgp_hagan") == ["kept-1.pt"]
+    assert _states(clone / "studies/tiny/training/wgp_hagan") == ["kept-1.pt", "spare-0.pt"]
     return run(LONGER, "studies/tiny/models/wgp_hagan/generator.safetensors")[0]
 
 
 def test_more_images_train_the_new_chunk_alone(longer, clone):
     assert longer == {"train_chunk": 1, "validate_chunk": 1, "keep_state": 1, "export_model": 1, "total": 4}
     folder = clone / "studies" / "tiny" / "training" / "wgp_hagan"
-    assert _states(folder) == ["kept-1.pt", "kept-2.pt"]
+    assert _states(folder) == ["kept-1.pt", "kept-2.pt", "spare-1.pt"]
     steps = [torch.load(folder / name, weights_only=True)["step"] for name in ("kept-1.pt", "kept-2.pt")]
     assert steps == [8, 12]
 
