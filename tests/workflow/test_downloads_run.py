@@ -106,4 +106,6 @@ def test_a_hostile_archive_ends_the_run_and_writes_nothing_outside(snakemake, ow
         "resources/ixi/checksums.tsv",
         "resources/logs",
         "resources/logs/download_ixi.log",
+        "results",
+        "results/.deciding",
     }
