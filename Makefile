@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test faults envs slurm-test lint bench
+.PHONY: setup demo test test-long faults envs slurm-test lint bench
 
 setup: $(READY)
 
@@ -24,6 +24,10 @@ demo: $(READY)
 
 test: $(READY)
 	python -m pytest
+
+# What takes minutes each: short trainings on real brains, difficult heads, longer registrations.
+test-long: $(READY)
+	python -m pytest -m long
 
 # Every fault of docs/faults.md is injected; a table at the end. Some of them only: make faults ONLY="1 6".
 faults: $(READY)

@@ -52,7 +52,7 @@ def snakemake_report(run_snakemake, tiny_study: Path, tmp_path_factory) -> Path:
     finished: subprocess.CompletedProcess = run_snakemake(*words, **SECRETS)
     assert finished.returncode == 0, finished.stderr[-4000:]
     with zipfile.ZipFile(folder / "report.zip") as archive:
-        archive.extractall(folder / "unpacked")  # our own
+        archive.extractall(folder / "unpacked")  # made by the line above
     return folder / "unpacked"
 
 

@@ -58,5 +58,5 @@ def test_samples_of_wgp_hagan_look_like_brains_from_afar(demo):
 
 def test_every_simulated_head_is_a_row(demo):
     quality = read_table(demo / "quality" / "scans.tsv")
-    assert len(quality) == 40
+    assert len(quality) == 30
     assert (quality["status"] == "passed").mean() >= 0.9

@@ -39,6 +39,7 @@ def run(folder: Path, *targets: str) -> Path:
     return folder / "studies" / "tiny"
 
 
+@pytest.mark.slow_fault
 def test_preprocessing_ends_in_the_same_bytes_in_another_folder(tiny_study, elsewhere):
     named = ("pyramid/index.tsv", "quality/index.html", "conditions/demographics.tsv", "regions/real.32.tsv")
     found = hashes(run(elsewhere, *(f"studies/tiny/{name}" for name in named)))

@@ -57,6 +57,7 @@ def test_ixi_heads(shared_data: Path, tmp_path: Path):
     assert (images > 0).mean(axis=(1, 2, 3)) == pytest.approx([1886e3 / FIELD_MM**3] * 2, rel=0.25)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scan", ["sub-16", "sub-18"])
 def test_difficult_heads(scan: str, shared_data: Path, tmp_path: Path):
     """Strong coil bias (sub-16), slices of 4.8 mm (sub-18)."""

@@ -21,7 +21,7 @@ from mrisynth.region_atlas import load_atlas
 from mrisynth.region_stage import measure_regions, parts_of
 from mrisynth.store import area_average, from_unit, overlap_weights
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 HEADS, FULL, SIZE = 12, 128, 32
 VENTRICLES = (4, 49, 50, 51, 52)

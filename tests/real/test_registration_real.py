@@ -67,6 +67,7 @@ def test_volumes_of_the_hippocampi_are_those_of_adults(brains):
         assert 900 < sum(volumes.values()) < 1800
 
 
+@pytest.mark.long
 def test_the_published_registration_takes_the_template_with_its_skull(shared_data: Path, tmp_path: Path):
     """On voxels of 5 mm, since at 2 mm it takes minutes."""
     scans = {"brain-04": shared_data / "brains" / "brain-04_T1w_brain.nii.gz"}
@@ -83,6 +84,7 @@ def test_the_published_registration_takes_the_template_with_its_skull(shared_dat
     assert row["overlap"] > 0.92 and row["folds"] < 0.001
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transform", ["affine_9dof", "greedy"])
 def test_a_brain_of_another_scanner(transform: str, shared_data: Path, template: Template, tmp_path: Path):
     scan = read_volume(shared_data / "brains" / "brain-04_T1w_brain.nii.gz")

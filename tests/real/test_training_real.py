@@ -12,7 +12,7 @@ from mrisynth.sampling import Sampler
 from mrisynth.training.chunk import ChunkFiles, train_chunk
 from mrisynth.training.export import export_model, export_untrained
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.long]
 
 SIZE, VOXEL_MM, TRAINING = 32, 7.0, 28
 FAST = {

@@ -185,7 +185,7 @@ def test_of_a_restricted_study_only_results_of_groups_are_listed(study):
     graph = entities(document)
     assert {part["@id"] for part in graph["./"]["hasPart"]} == {"metrics.tsv", "provenance/config.json"}
     text = json.dumps(document)
-    for word in ("sub-01", "sub 01", "generator", "preprocessed", "register_scans", "sha256_of"):
+    for word in ("sub-01", "sub 01", "generator.safetensors", "preprocessed", "register_scans", "sha256_of"):
         assert word not in text
 
 

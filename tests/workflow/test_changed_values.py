@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.workflow, pytest.mark.fault(29)]
+pytestmark = [pytest.mark.workflow, pytest.mark.fault(29), pytest.mark.slow_fault]
 FOLLOWS = ("input files updated by another job", "output files have to be generated")  # of others, of deleted states
 COSTLY = ("extract_brains", "register_scans", "train_chunk", "draw_samples", "embed_samples")
 EVERYTHING = {"extract_brains": 26, "register_scans": 26, "train_chunk": 50, "draw_samples": 20, "embed_samples": 10}

@@ -19,7 +19,8 @@ def test_the_demo_is_estimated_and_printed_again_without_measuring_again(snakema
     assert first.returncode == 0, first.text
     assert "wgp_hagan_umap_cluster" in first.text
     assert "arithmetic, not measured" in first.text
-    assert {path.name for path in (clean_clone / "studies" / "estimated").iterdir()} == {"estimate.tsv", "logs"}
+    made = {path.name for path in (clean_clone / "studies" / "estimated").iterdir()}
+    assert made == {".deciding", "estimate.tsv", "logs", "provenance"}
     second = snakemake(*words, folder=clean_clone)
     assert second.jobs == {"estimate": 1, "total": 1}
     assert "arithmetic, not measured" in second.text

@@ -11,14 +11,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mrisynth.files import sha256_of, write_json
+from mrisynth.files import UNFINISHED, sha256_of, write_json
 
 MEMORY = Path(".snakemake", "mrisynth", "contents")
 """Where checksums of large contents are remembered: in Snakemake's own folder, outside every study."""
 REMEMBERED_BYTES = 16 * 2**20
 LEFT_OUT = ("events", "speed.tsv", "__pycache__", ".snakemake_timestamp")
 """Names in a folder that do not count: TensorBoard's events and speeds, which hold times; caches; Snakemake's mark."""
-_UNFINISHED = ".unfinished-"
 _SETTLED_S = 2.0  # a younger file may yet change within one tick of its time
 _here: dict[str, tuple[str, Content]] = {}  # of this process
 
@@ -82,7 +81,7 @@ def _members(folder: Path) -> Iterator[tuple[str, Path]]:
         folders[:] = [name for name in folders if name not in LEFT_OUT]
         for name in names:
             path = Path(root, name)
-            if name not in LEFT_OUT and not name.startswith(_UNFINISHED) and path.is_file():
+            if name not in LEFT_OUT and not name.startswith(UNFINISHED) and path.is_file():
                 yield path.relative_to(folder).as_posix(), path
 
 
