@@ -161,7 +161,7 @@ def test_settings_that_exclude_each_other_are_named(name, settings, changes, key
 
 def test_settings_of_the_families_differ_where_their_methods_do():
     plain, wgp = family("hagan").settings(_recipe("hagan")), family("wgp_hagan").settings(_recipe("wgp_hagan"))
-    assert (plain.loss, plain.penalty, plain.penalty_weight) == ("relativistic", "zero_centred", 0.1)
+    assert (plain.loss, plain.penalty, plain.penalty_weight) == ("relativistic", "zero_centred", 1.0)
     assert (wgp.loss, wgp.penalty, wgp.penalty_weight) == ("wasserstein", "slope_one", 10.0)
     assert (wgp.high_weight, wgp.critic_steps) == (4.0, 1)
     assert plain.spectral_norm == wgp.spectral_norm == "none"

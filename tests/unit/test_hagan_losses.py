@@ -151,7 +151,7 @@ def test_relativistic_branches_with_a_penalty_on_reals_and_on_fakes():
 
 
 def test_a_penalty_by_voxels_counts_a_sixteenth_for_the_low_resolution_at_32():
-    by_voxels = {"penalty_weight": 3.0, "consistency_weight": 0.0, "diversity_weight": 0.0}
+    by_voxels = {"penalty_weight": 3.0, "penalty_scale": "voxels", "consistency_weight": 0.0, "diversity_weight": 0.0}
     without = _losses("hagan", by_voxels | {"penalty_weight": 0.0})[0]
     slopes = {branch: SLOPES[branch] ** 2 for branch in FAKES}  # slabs have 8 * 32 * 32 voxels, the other 8 * 8 * 8
     assert _losses("hagan", by_voxels)[0] - without == pytest.approx(3 * (slopes["high"] + slopes["low"] / 16))

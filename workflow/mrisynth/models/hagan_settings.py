@@ -27,8 +27,8 @@ class HaganSettings:
     branches: str = "separate"
     high_weight: float = 1.0
     penalty: str = "zero_centred"
-    penalty_weight: float = 0.1
-    penalty_scale: str = "voxels"
+    penalty_weight: float = 1.0
+    penalty_scale: str = "none"
     penalty_every: int = 1
     consistency_weight: float = 1.0
     diversity_weight: float = 2.0
@@ -39,10 +39,10 @@ class HaganSettings:
     critic_steps: int = 1
     generator_steps: int = 1
     new_latents: bool = True
-    learning_rate_generator: float = 1e-4
-    learning_rate_critic: float = 4e-4
+    learning_rate_generator: float = 5e-5
+    learning_rate_critic: float = 1e-4
     learning_rate_encoder: float = 1e-4
-    betas: Sequence[float] = (0.0, 0.99)
+    betas: Sequence[float] = (0.0, 0.999)
     encoders: str = "none"
     reconstruction_weight: float = 1.0
     latent_weight: float = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mrisynth.models.hagan import Hagan
@@ -18,6 +19,9 @@ class WgpHaganSettings(HaganSettings):
     high_weight: float = 4.0
     condition_weight: float = 10.0
     condition_weight_generator: float = 10.0
+    learning_rate_generator: float = 1e-4
+    learning_rate_critic: float = 4e-4
+    betas: Sequence[float] = (0.0, 0.99)
 
 
 class WgpHagan(Hagan):
