@@ -179,6 +179,16 @@ def by_size(small, middle, large):
     return value
 
 
+def memory(small, middle=None, large=None):
+    """Memory in GB, by the size of the model where three are given; half of it more with every further attempt."""
+
+    def value(wildcards, attempt):
+        first = by_size(small, middle, large)(wildcards) if large else small
+        return f"{first * (attempt + 1) / 2:g}GB"
+
+    return value
+
+
 PICTURES_THAT_STAY = (
     {} if STUDY.redistribution.allowed else {"kept": directory("<results>/pictures")}
 )

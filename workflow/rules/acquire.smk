@@ -94,7 +94,7 @@ rule simulate_heads:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         scans=lambda wildcards: [scan.scan for scan in STUDY.bundles[wildcards.bundle]],
@@ -124,7 +124,7 @@ rule build_cohort:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         cohort={

@@ -21,7 +21,7 @@ rule cluster_embeddings:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         round=round_after_model,
@@ -57,7 +57,7 @@ rule draw_clusters:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="10m",
     params:
         title=title_that_starts_nothing,
@@ -91,7 +91,7 @@ rule compare_maps:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="1h",
     params:
         clustering=CLUSTERING_KEYS,

@@ -21,7 +21,7 @@ rule write_comparison:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="30m",
     params:
         title=STUDY.config["title"],
@@ -54,7 +54,7 @@ rule write_scorecards:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="10m",
     params:
         title=STUDY.config["title"],

@@ -13,7 +13,7 @@ rule make_condition:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         condition=lambda wildcards: (
@@ -45,7 +45,7 @@ rule make_cluster_condition:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         condition=lambda wildcards: STUDY.config["conditions"][wildcards.condition],

@@ -11,7 +11,7 @@ rule convert_dicom:
     conda:
         "../envs/conversion.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="1h",
     params:
         series=dicom_of_bundle,
@@ -32,7 +32,7 @@ rule unpack_scans:
     conda:
         "../envs/conversion.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="1h",
     params:
         archives=archives_of_bundle,

@@ -15,7 +15,7 @@ rule embed_real:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem="24GB",
+        mem=memory(24),
         runtime="4h",
     params:
         **version_of("features"),
@@ -49,7 +49,7 @@ rule embed_samples:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem="24GB",
+        mem=memory(24),
         runtime="8h",
     params:
         **version_of("features"),
@@ -74,7 +74,7 @@ rule embed_control:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem="24GB",
+        mem=memory(24),
         runtime="4h",
     params:
         **version_of("features"),

@@ -29,7 +29,7 @@ rule convert_weights:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="30m",
     params:
         sha256=lambda wildcards: conversion_of(wildcards)[1],
@@ -56,7 +56,7 @@ rule train_encoder:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem="16GB",
+        mem=memory(16),
         runtime="4h",
     params:
         spec=lambda wildcards: STUDY.config["features"][wildcards.features],

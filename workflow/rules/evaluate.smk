@@ -21,7 +21,7 @@ rule score_model:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="1h",
     params:
         **version_of("scores"),
@@ -47,7 +47,7 @@ rule score_controls:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="1h",
     params:
         **version_of("scores"),
@@ -75,7 +75,7 @@ rule judge_controls:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     script:
         "../scripts/judge_controls.py"
@@ -104,7 +104,7 @@ rule collect_metrics:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     script:
         "../scripts/collect_metrics.py"
@@ -133,7 +133,7 @@ rule compare_models:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     script:
         "../scripts/compare_models.py"

@@ -12,7 +12,7 @@ rule measure_label_maps:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         label_maps=EVALUATION["label_maps"],

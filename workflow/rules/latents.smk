@@ -21,7 +21,7 @@ rule encode_scans:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem=by_size("4GB", "8GB", "24GB"),
+        mem=memory(4, 8, 24),
         runtime="2h",
     params:
         seed=STUDY.seed,
@@ -60,7 +60,7 @@ rule draw_latents:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="20m",
     script:
         "../scripts/draw_latents.py"

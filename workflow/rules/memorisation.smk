@@ -25,7 +25,7 @@ rule score_memorisation:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),

@@ -13,7 +13,7 @@ rule prepare_template:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="30m",
     params:
         template=template_path,
@@ -38,7 +38,7 @@ rule extract_brains:
         "../envs/brain_extraction.yaml"
     resources:
         gpu=extraction_gpus,
-        mem="12GB",
+        mem=memory(12),
         runtime=lambda wildcards, attempt: f"{attempt}h",
     params:
         **version_of("preprocessing"),
@@ -68,7 +68,7 @@ rule register_scans:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime=lambda wildcards, attempt: f"{3 * attempt}h",
     params:
         **version_of("preprocessing"),

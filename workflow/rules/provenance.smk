@@ -14,7 +14,7 @@ rule collect_citations:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         terms=configured_uses,
@@ -38,7 +38,7 @@ rule write_crate:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         config=STUDY.config,

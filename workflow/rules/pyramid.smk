@@ -15,7 +15,7 @@ rule build_pyramid:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="4h",
     params:
         sizes=STUDY.sizes,

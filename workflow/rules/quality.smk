@@ -16,7 +16,7 @@ rule summarise_quality:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         configured=STUDY.config["preprocessing"]["limits"],
@@ -41,7 +41,7 @@ rule write_quality_page:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         title=title_that_starts_nothing,

@@ -14,7 +14,7 @@ rule measure_real_regions:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),
@@ -42,7 +42,7 @@ rule measure_regions:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),
@@ -67,7 +67,7 @@ rule measure_control_regions:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),
@@ -100,7 +100,7 @@ rule score_morphometry:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         **version_of("scores"),
@@ -129,7 +129,7 @@ rule score_morphometry_controls:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         **version_of("scores"),

@@ -16,7 +16,7 @@ rule collect_replicates:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     params:
         replicates=STUDY.replicates,
@@ -75,7 +75,7 @@ rule write_report:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="30m",
     params:
         title=STUDY.config["title"],

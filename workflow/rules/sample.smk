@@ -15,7 +15,7 @@ rule draw_samples:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem=by_size("4GB", "8GB", "24GB"),
+        mem=memory(4, 8, 24),
         runtime="4h",
     params:
         **version_of("sampling"),
@@ -41,7 +41,7 @@ rule collect_samples:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem="2GB",
+        mem=memory(2),
         runtime="10m",
     script:
         "../scripts/collect_samples.py"
@@ -66,7 +66,7 @@ rule write_nifti:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem="4GB",
+        mem=memory(4),
         runtime="1h",
     params:
         nifti=STUDY.config["sampling"]["nifti"],
@@ -88,7 +88,7 @@ rule draw_untrained:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem=by_size("4GB", "8GB", "24GB"),
+        mem=memory(4, 8, 24),
         runtime="4h",
     params:
         **version_of("sampling"),
@@ -114,7 +114,7 @@ rule draw_controls:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem="16GB",
+        mem=memory(16),
         runtime="1h",
     params:
         **version_of("sampling"),

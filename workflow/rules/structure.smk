@@ -28,7 +28,7 @@ rule score_structure:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem=by_size("4GB", "8GB", "32GB"),
+        mem=memory(4, 8, 32),
         runtime=by_size("1h", "2h", "12h"),
     params:
         **version_of("scores"),
@@ -56,7 +56,7 @@ rule score_structure_controls:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="12h",
     params:
         **version_of("scores"),

@@ -13,7 +13,7 @@ rule plan_training:
     threads: all_local_cores
     resources:
         gpu=1,
-        mem="8GB",
+        mem=memory(8),
         runtime="10m",
     params:
         recipe=lambda wildcards: asdict(STUDY.models[wildcards.model]),
@@ -46,7 +46,7 @@ rule train_chunk:
     resources:
         **{key: run_key(key) for key in RUN_KEYS},
         gpu=run_key("devices"),
-        mem=by_size("6GB", "16GB", "48GB"),
+        mem=memory(6, 16, 48),
         runtime=by_size("8h", "8h", "16h"),
         images_planned=run_key("images_total"),
     params:
@@ -69,7 +69,7 @@ rule keep_state:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem="1GB",
+        mem=memory(1),
         runtime="10m",
     script:
         "../scripts/keep_state.py"

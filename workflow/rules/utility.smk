@@ -20,7 +20,7 @@ rule score_condition_fidelity:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),
@@ -50,7 +50,7 @@ rule train_utility_network:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem=by_size("8GB", "16GB", "64GB"),
+        mem=memory(8, 16, 64),
         runtime="4h",
     params:
         **version_of("scores"),
@@ -87,7 +87,7 @@ rule score_utility:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem="8GB",
+        mem=memory(8),
         runtime="2h",
     params:
         **version_of("scores"),

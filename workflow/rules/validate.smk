@@ -15,7 +15,7 @@ rule validate_chunk:
         "../envs/torch.yaml"
     resources:
         gpu=1,
-        mem=by_size("8GB", "16GB", "24GB"),
+        mem=memory(8, 16, 24),
         runtime="4h",
     params:
         features=VALIDATION_FEATURES,
@@ -44,7 +44,7 @@ rule export_model:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem=by_size("4GB", "8GB", "16GB"),
+        mem=memory(4, 8, 16),
         runtime="30m",
     script:
         "../scripts/export_model.py"
