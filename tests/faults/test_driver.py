@@ -16,7 +16,7 @@ from mrisynth.driver_locks import HOLDER
 
 STUDY = "studies/tiny"
 FOUR_JOBS = (  # four jobs that simulate a head each, at once, and one that needs them all
-    *TINY, "--cores", "4", "--config", "cohort={name: simulated, participants: 4, simulated_voxel_mm: 4.0}",
+    *TINY, "--cores", "4", "--config", "cohort={name: simulated, participants: 4, simulated_voxel_mm: 3.0}",
     "preprocessing={voxel_mm: 4.0, size: 32, scans_per_job: 1, brain_extraction: {method: deepbet}}",
     "--", f"{STUDY}/cohort/scans.tsv",
 )  # fmt: skip
