@@ -25,7 +25,7 @@ demo: $(READY)
 test: $(READY)
 	python -m pytest
 
-# What takes minutes each: short trainings on real brains, difficult heads, longer registrations.
+# What takes minutes: trainings on real brains, whole heads, registrations, the real HD-BET command.
 test-long: $(READY)
 	python -m pytest -m long
 

@@ -16,7 +16,7 @@ from mrisynth.cohorts.simulated import simulate_head, simulate_participants
 from mrisynth.imaging.brain_extraction import make_extractor
 from mrisynth.imaging.volume import write_volume
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.long]
 
 VOXEL_MM = 5.0
 STAGES = 3

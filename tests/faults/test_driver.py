@@ -77,6 +77,7 @@ def test_a_job_that_outlived_snakemake_is_ended_before_the_next_begins(clone: Cl
 
 
 @pytest.mark.fault(8)
+@pytest.mark.slow_fault
 def test_a_second_snakemake_in_the_folder_refuses_and_disturbs_nothing(clone: Clone, driven) -> None:
     second = clone.run(*FOUR_JOBS)
     assert second.returncode != 0

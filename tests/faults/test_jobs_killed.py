@@ -80,6 +80,7 @@ def _read(path: Path) -> str:
         return "torn"
 
 
+@pytest.mark.slow_fault
 def test_one_command_finishes_what_was_killed_and_nothing_was_torn(clone: Clone, tmp_path: Path) -> None:
     undisturbed = Clone(tmp_path / "undisturbed", clone.folder)
     measured = Kills(tmp_path / "measured", undisturbed, points=[], cpu_seconds={})

@@ -55,7 +55,7 @@ def test_an_output_has_its_record(record, clean_clone):
     assert {output["path"]: output["sha256"] for output in record["outputs"]} == {
         f"<results>/template/{name}": sha256_of(clean_clone / "studies" / "tiny" / "template" / name) for name in names
     }
-    assert record["parameters"]["voxel_mm"] == 3.0
+    assert record["parameters"]["voxel_mm"] == 4.0
     assert len(record["code"]["sha256"]) == 64
     assert record["environment"]["path"] == "requirements.txt"
     assert {"python", "nibabel", "numpy", "nilearn"} <= set(record["packages"])

@@ -55,6 +55,7 @@ def test_five_kills_change_no_bit_and_no_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(5)
+@pytest.mark.slow_fault
 def test_a_kill_while_a_state_is_written_leaves_the_state_before(tmp_path: Path) -> None:
     ended = trained(tmp_path / "killed", [[1, "save"]])
     chunk, _, status, states = next(entry for entry in ended if entry[1] == "save")

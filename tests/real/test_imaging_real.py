@@ -39,6 +39,7 @@ def preprocess(scans: dict[str, Path], folder: Path, *, already_extracted: bool 
     return {row["scan"]: row | {"verdict": judge(row, limits)} for row in table.to_dict("records")}
 
 
+@pytest.mark.long
 def test_ixi_heads(shared_data: Path, tmp_path: Path):
     rows = preprocess({scan: shared_data / "heads_ixi_2mm" / f"{scan}-T1.nii.gz" for scan in IXI}, tmp_path)
     for scan, row in rows.items():

@@ -43,6 +43,7 @@ def brains(shared_data: Path) -> dict[str, tuple[nib.Nifti1Image, nib.Nifti1Imag
     return found
 
 
+@pytest.mark.long
 def test_regions_of_two_brains_come_together(brains, template: Template, tmp_path: Path):
     overlaps = {}
     for transform in ("affine_9dof", "greedy"):

@@ -50,16 +50,16 @@ class Clone:
             )
 
     def jobs(self) -> list[int]:
-        """The numbers of the processes that run a rule's script of this clone."""
-        found = []
+        """The numbers of the processes that run a rule's script of this clone, without those that they started."""
+        found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
             if str(self.folder / ".snakemake" / "scripts").encode() in b" ".join(words) and started(int(folder.name)):
-                found.append(int(folder.name))
-        return found
+                found[int(folder.name)] = _parent(folder)
+        return [pid for pid, parent in found.items() if parent not in found]
 
     def signal_jobs(self, number: signal.Signals) -> None:
         """Send a signal to every job, such as SIGSTOP, which holds it where it is, and SIGCONT."""
@@ -72,6 +72,14 @@ class Clone:
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
         return os.environ | {"PATH": path, "MRISYNTH_QUIET": "0", "OMP_NUM_THREADS": "1"} | more
+
+
+def _parent(process: Path) -> int:
+    """The number of the process that started a process of /proc; 0 once it has ended."""
+    try:
+        return int((process / "stat").read_bytes().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def wait_until(true: Callable[[], object], *, seconds: float = 900) -> None:
