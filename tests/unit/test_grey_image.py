@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mrisynth.errors import ScanError
-from mrisynth.imaging.grey_image import read_grey, shape_of, to_square
+from mrisynth.imaging.grey_image import read_colour, read_grey, shape_of, to_square
 
 RAMP = (np.arange(32)[:, None] * 4 + np.arange(48)[None, :] * 2).astype(np.uint8)  # 32 rows, 48 columns
 
@@ -32,6 +32,18 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert np.array_equal(read_grey(_saved(tmp_path / "a.png", Image.fromarray(values))), RAMP)
     values[0, 0] = 65535
     assert read_grey(_saved(tmp_path / "b.png", Image.fromarray(values)))[0, 0] == 255
+
+
+def test_colour_is_read_as_it_is_and_grey_three_times(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (32, 48, 3)).astype(np.uint8)
+    path = _saved(tmp_path / "colour.png", Image.fromarray(values))
+    assert np.array_equal(read_colour(path), values)
+    alpha = np.full((32, 48, 1), 51, np.uint8)  # a fifth, over black
+    path = _saved(tmp_path / "clear.png", Image.fromarray(np.concatenate([values, alpha], axis=2)))
+    assert np.array_equal(read_colour(path), np.rint(values / 5).astype(np.uint8))
+    for name, picture in (("a.png", RAMP), ("b.png", RAMP.astype(np.uint16) * 257)):
+        found = read_colour(_saved(tmp_path / name, Image.fromarray(picture)))
+        assert np.array_equal(found, np.repeat(RAMP[..., None], 3, axis=2))
 
 
 def test_colour_follows_the_stated_weights(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Folders of 2D images: listing, splits, packing."""
+"""Folders of 2D images: listing and splits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mrisynth.cohorts.image_folder import find_images, pack_images, split_images
+from mrisynth.cohorts.image_folder import find_images, split_images
 from mrisynth.cohorts.splits import assign_splits
 from mrisynth.errors import MrisynthError
-from mrisynth.files import read_table
 
 FRACTIONS = {"test": 0.3, "validation": 0.2}
 
@@ -77,6 +76,16 @@ def test_a_test_folder_with_persons_of_the_training_folder_is_divided_anew(teach
     assert splits == assign_splits(everybody, seed=3, test_fraction=0.3, validation_fraction=0.2)
 
 
+def test_the_shares_hold_within_every_class(tmp_path: Path) -> None:
+    for person in range(40):
+        (tmp_path / ("AD" if person < 10 else "NC")).mkdir(exist_ok=True)
+        (tmp_path / ("AD" if person < 10 else "NC") / f"{person}_1.png").touch()
+    images = find_images(tmp_path)
+    splits = split_images(images, seed=0, fractions={"test": 0.2, "validation": 0.1}, stratify=True)
+    tested = [image.label for image in images if splits[image.participant_id] == "test"]
+    assert (tested.count("AD"), tested.count("NC")) == (2, 6)
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_no_participant_is_in_two_splits(tmp_path: Path, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -92,43 +101,6 @@ def test_no_participant_is_in_two_splits(tmp_path: Path, seed: int) -> None:
     assert set(splits.values()) <= {"train", "validation", "test"}
 
 
-def test_packing_counts_every_image(teaching_set: Path, tmp_path: Path, caplog) -> None:
-    (teaching_set / "train" / "NC" / "218000_78.jpeg").write_bytes(b"")
-    _picture(teaching_set / "train" / "NC" / "218002_78.jpeg", seed=0, shape=(64, 64))
-    cut = teaching_set / "test" / "AD" / "218013_79.jpeg"
-    cut.write_bytes(cut.read_bytes()[:700])
-    (teaching_set / "test" / "NC" / "218012_78.jpeg").write_bytes(
-        (teaching_set / "train" / "NC" / "218004_78.jpeg").read_bytes()
-    )
-    index = pack_images(find_images(teaching_set), tmp_path / "out", size=32, seed=4, fractions=FRACTIONS)
-    packed = np.load(tmp_path / "out" / "32.npy", mmap_mode="r")
-    assert packed.dtype == np.uint8
-    assert packed.shape == (51, 32, 32)
-    assert (len(index), int((index["status"] == "passed").sum())) == (54, 51)
-    reasons = index.set_index("image")["reason"].dropna().to_dict()
-    assert reasons == {
-        "test/AD/218013_79.jpeg": "truncated",
-        "train/NC/218000_78.jpeg": "empty_file",
-        "train/NC/218002_78.jpeg": "wrong_size",
-    }
-    assert index["row"].dropna().tolist() == list(range(51))
-    assert "test/NC/218012_78.jpeg, train/NC/218004_78.jpeg" in caplog.text
-    written = read_table(tmp_path / "out" / "index.tsv")
-    assert written["row"].isna().sum() == 3
-    row = int(index.set_index("image").loc["test/AD/218015_80.jpeg", "row"])
-    assert packed[row].max() > 100
-    assert (packed[row][:4] == 0).all()  # 48 rows of 64: a band of 0 above and below
-    assert packed[row][4:28].min() > 0
-    assert (index.groupby("participant_id")["split"].nunique() == 1).all()
-
-
-def test_packing_twice_gives_the_same_bytes(teaching_set: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        pack_images(find_images(teaching_set), tmp_path / name, size=16, seed=4, fractions=FRACTIONS)
-    assert (tmp_path / "a/16.npy").read_bytes() == (tmp_path / "b/16.npy").read_bytes()
-    assert (tmp_path / "a/index.tsv").read_bytes() == (tmp_path / "b/index.tsv").read_bytes()
-
-
 def test_what_cannot_be_read_as_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MrisynthError, match="is no folder"):
         find_images(tmp_path / "absent")
@@ -138,8 +110,3 @@ def test_what_cannot_be_read_as_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     with pytest.raises(MrisynthError, match="train and, beside it, a"):
         find_images(tmp_path)
-    (tmp_path / "b" / "AD").mkdir(parents=True)
-    (tmp_path / "b" / "AD" / "1_1.png").write_bytes(b"")
-    with pytest.raises(MrisynthError, match="none of the 1 images can be used"):
-        pack_images(find_images(tmp_path / "b"), tmp_path / "out", size=16, seed=0, fractions=FRACTIONS)
-    assert not list((tmp_path / "out").iterdir())

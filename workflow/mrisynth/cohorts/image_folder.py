@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-import pandas as pd
 
 from mrisynth.cohorts.splits import assign_splits
-from mrisynth.errors import MrisynthError, ScanError
-from mrisynth.files import atomic, sha256_of, write_table
-from mrisynth.imaging.grey_image import read_grey, shape_of, to_square
-from mrisynth.progress import track
+from mrisynth.errors import MrisynthError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 GIVEN_SPLITS = {
@@ -88,20 +79,43 @@ def find_images(folder: Path) -> list[ClassImage]:
     return sorted(images, key=lambda image: image.name)
 
 
-def split_images(images: Sequence[ClassImage], *, seed: int, fractions: Mapping[str, float]) -> dict[str, str]:
+def split_images(
+    images: Sequence[ClassImage], *, seed: int, fractions: Mapping[str, float], stratify: bool = False
+) -> dict[str, str]:
     """Assign every participant to a split: as given where that is clean, else by the hash of the ID.
-
-    A given test (or validation) folder is kept when no participant lies in two of the given folders; what is left is
-    divided by :func:`mrisynth.cohorts.splits.assign_splits`. Otherwise images of one person would be trained and
-    scored on, so the given folders are dropped with a warning that counts these persons.
 
     Args:
         images: from :func:`find_images`.
-        fractions: expected shares, ``{"test": 0.2, "validation": 0.1}``; a given split replaces its share.
+        fractions: as for :func:`split_given`.
+        stratify: hold the shares within every class (of a person in several: within these together).
     """
     given: dict[str, set[str]] = {}
+    classes: dict[str, set[str]] = {}
     for image in images:
         given.setdefault(image.participant_id, set()).add(image.given_split)
+        classes.setdefault(image.participant_id, set()).add(image.label)
+    strata = {person: " and ".join(sorted(labels)) for person, labels in classes.items()} if stratify else None
+    return split_given(given, seed=seed, fractions=fractions, strata=strata)
+
+
+def split_given(
+    given: Mapping[str, Set[str]],
+    *,
+    seed: int,
+    fractions: Mapping[str, float],
+    strata: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Assign every participant to a split, and keep splits that came with the images where they are clean.
+
+    A given test (or validation) split is kept when no participant lies in two of the given splits; what is left is
+    divided by :func:`mrisynth.cohorts.splits.assign_splits`. Otherwise images of one person would be trained and
+    scored on, so the given splits are dropped with a warning that counts these persons.
+
+    Args:
+        given: participant -> the splits that the images came in (``train``, ``test``, ``validation``, empty for none).
+        fractions: expected shares, ``{"test": 0.2, "validation": 0.1}``; a given split replaces its share.
+        strata: participant -> name of the stratum within which the shares hold; None for none.
+    """
     torn = sorted(person for person, splits in given.items() if len(splits) > 1)
     if torn:
         _LOG.warning(
@@ -111,7 +125,7 @@ def split_images(images: Sequence[ClassImage], *, seed: int, fractions: Mapping[
             len(given),
             torn[0],
         )
-    kept = {} if torn else {person: splits.copy().pop() for person, splits in given.items()}
+    kept = {} if torn else {person: next(iter(splits)) for person, splits in given.items()}
     fixed = {person: split for person, split in kept.items() if split in ("test", "validation")}
     shares = {split: 0.0 if split in fixed.values() else fractions[split] for split in ("test", "validation")}
     free = assign_splits(
@@ -119,47 +133,9 @@ def split_images(images: Sequence[ClassImage], *, seed: int, fractions: Mapping[
         seed=seed,
         test_fraction=shares["test"],
         validation_fraction=shares["validation"],
+        strata=strata,
     )
     return {person: (fixed | free)[person] for person in given}
-
-
-def pack_images(
-    images: Sequence[ClassImage], folder: Path, *, size: int, seed: int, fractions: Mapping[str, float]
-) -> pd.DataFrame:
-    """Pack the images at one size and write which row is which.
-
-    Writes ``folder/{size}.npy`` (uint8 [image, row, column], 0..255) and, last, ``folder/index.tsv``, whose rows are
-    returned: row (of the array; missing for an excluded image), image, participant_id, label, slice, given_split,
-    split, status (``passed``, ``excluded``), reason, message, sha256 of the file. An image that cannot be read, or
-    that has another shape than most (``wrong_size``), is excluded. Images of several persons with identical bytes are
-    named in the log.
-
-    Raises:
-        MrisynthError: no image is left.
-    """
-    splits = split_images(images, seed=seed, fractions=fractions)
-    usual = _usual_shape(images)
-    rows: list[dict[str, Any]] = []
-    count = 0
-    (folder / "index.tsv").unlink(missing_ok=True)
-    with atomic(folder / f"{size}.npy") as unfinished, unfinished.open("wb") as stream:
-        _write_header(stream, count, size)
-        for image in track(images, "images", len(images)):
-            row = _described(image, splits[image.participant_id])
-            try:
-                stream.write(to_square(_of_shape(image, usual), size=size).tobytes())
-                row["row"], count = count, count + 1
-            except ScanError as error:
-                row |= {"status": "excluded", "reason": error.reason, "message": str(error)}
-                _LOG.warning("%s excluded: %s: %s", image.name, error.reason, error)
-            rows.append(row)
-        if not count:
-            raise MrisynthError(f"none of the {len(rows)} images can be used; the first: {rows[0]['message']}")
-        _write_header(stream, count, size)
-    index = pd.DataFrame(rows).astype({"row": "Int64", "slice": "Int64"})
-    _report(index)
-    write_table(index, folder / "index.tsv")
-    return index
 
 
 def _image(path: Path, folder: Path, split: Path | None) -> ClassImage:
@@ -172,58 +148,3 @@ def _image(path: Path, folder: Path, split: Path | None) -> ClassImage:
         slice=int(match["slice"]) if match else None,
         given_split=GIVEN_SPLITS[split.name.lower()] if split else "",
     )
-
-
-def _usual_shape(images: Iterable[ClassImage]) -> tuple[int, int] | None:
-    """Return the commonest (rows, columns) by the headers of the files; None when no header can be read."""
-    shapes: Counter[tuple[int, int]] = Counter()
-    for image in images:
-        with contextlib.suppress(ScanError):
-            shapes[shape_of(image.path)] += 1
-    return max(shapes, key=lambda shape: (shapes[shape], shape), default=None)
-
-
-def _of_shape(image: ClassImage, usual: tuple[int, int] | None) -> np.ndarray:
-    grey = read_grey(image.path)
-    if grey.shape != usual:
-        found, expected = ("{} x {}".format(*shape) for shape in (grey.shape, usual or ("?", "?")))
-        raise ScanError("wrong_size", f"{image.name} has {found} pixels (rows x columns); most images have {expected}.")
-    return grey
-
-
-def _described(image: ClassImage, split: str) -> dict[str, Any]:
-    return {
-        "row": None,
-        "image": image.name,
-        "participant_id": image.participant_id,
-        "label": image.label,
-        "slice": image.slice,
-        "given_split": image.given_split or None,
-        "split": split,
-        "status": "passed",
-        "reason": None,
-        "message": None,
-        "sha256": sha256_of(image.path) if image.path.is_file() else None,
-    }
-
-
-def _write_header(stream: BinaryIO, count: int, size: int) -> None:
-    """Write the header of the array at the start; numpy leaves room in it for the first axis to grow."""
-    stream.seek(0)
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
-    np.lib.format.write_array_header_1_0(stream, header)
-
-
-def _report(index: pd.DataFrame) -> None:
-    passed = index[index["status"] == "passed"]
-    _LOG.info(
-        "%d images = %d passed + %d excluded, of %d participants; passed by split and class: %s",
-        len(index),
-        len(passed),
-        len(index) - len(passed),
-        index["participant_id"].nunique(),
-        passed.groupby(["split", "label"]).size().to_dict(),
-    )
-    for _, group in passed[passed["sha256"].duplicated(keep=False)].groupby("sha256"):
-        if group["participant_id"].nunique() > 1:
-            _LOG.warning("the same image has several participants: %s", ", ".join(group["image"]))

@@ -1,8 +1,9 @@
-"""Grey images: reading one 2D picture as uint8 and bringing it to a square."""
+"""Pictures: reading one 2D image as uint8, grey or in colour, and bringing it to a square."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,17 +33,16 @@ def read_grey(path: Path) -> np.ndarray:
         ScanError: with reason ``missing``, ``empty_file``, ``unreadable`` (no picture), ``truncated``, ``not_grey`` (a
             kind of pixel that no rule above covers), ``wrong_size`` (an edge outside 16..8192) or ``constant``.
     """
-    with _open(path) as image:
-        if min(image.size) < SMALLEST or max(image.size) > LARGEST:
-            raise ScanError("wrong_size", f"{path} has {image.size[0]} x {image.size[1]} pixels; expected 16 to 8192.")
-        try:
-            image.load()
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            raise ScanError("truncated", f"{path} is cut short or damaged ({error}); copy it again.") from error
-        grey = _grey(image, path)
-    if grey.min() == grey.max():
-        raise ScanError("constant", f"{path} has the value {grey.min()} everywhere; expected a picture.")
-    return grey
+    return _read(path, _grey)
+
+
+def read_colour(path: Path) -> np.ndarray:
+    """Read a JPEG or PNG as red, green and blue, by the rules of :func:`read_grey`; grey becomes three equal channels.
+
+    Returns:
+        uint8 [row, column, channel], row 0 at the top, 0..255. Errors are those of :func:`read_grey`.
+    """
+    return _read(path, _colour)
 
 
 def shape_of(path: Path) -> tuple[int, int]:
@@ -51,26 +51,43 @@ def shape_of(path: Path) -> tuple[int, int]:
         return image.size[1], image.size[0]
 
 
-def to_square(grey: np.ndarray, *, size: int) -> np.ndarray:
+def to_square(image: np.ndarray, *, size: int) -> np.ndarray:
     """Pad an image with 0 to a square around its centre and average it onto ``size`` x ``size`` pixels.
 
     Each new pixel is the mean of the old ones under it, shared pixels by their share (the box rule of
     :func:`mrisynth.store.overlap_weights`); the aspect is kept.
 
     Args:
-        grey: uint8 [row, column].
+        image: uint8 [row, column] or [row, column, channel].
         size: pixels a side.
 
     Returns:
-        uint8 [row, column].
+        uint8 of the same number of axes.
     """
-    edge = max(grey.shape)
-    before = [(edge - length) // 2 for length in grey.shape]
-    padded = np.pad(grey, [(b, edge - length - b) for b, length in zip(before, grey.shape, strict=True)])
+    rows, columns = image.shape[:2]
+    edge = max(rows, columns)
+    before = [(edge - length) // 2 for length in (rows, columns)]
+    margins = [(b, edge - length - b) for b, length in zip(before, (rows, columns), strict=True)]
+    padded = np.pad(image, margins + [(0, 0)] * (image.ndim - 2))
     if edge == size:
         return padded
     weights = overlap_weights(edge, size)
-    return np.rint(weights @ padded.astype(np.float32) @ weights.T).clip(0, 255).astype(np.uint8)
+    means = np.einsum("ri,ij...,cj->rc...", weights, padded.astype(np.float32), weights, optimize=True)
+    return np.rint(means).clip(0, 255).astype(np.uint8)
+
+
+def _read(path: Path, convert: Callable[[Image.Image, Path], np.ndarray]) -> np.ndarray:
+    with _open(path) as image:
+        if min(image.size) < SMALLEST or max(image.size) > LARGEST:
+            raise ScanError("wrong_size", f"{path} has {image.size[0]} x {image.size[1]} pixels; expected 16 to 8192.")
+        try:
+            image.load()
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise ScanError("truncated", f"{path} is cut short or damaged ({error}); copy it again.") from error
+        values = convert(image, path)
+    if values.min() == values.max():
+        raise ScanError("constant", f"{path} has the value {values.min()} everywhere; expected a picture.")
+    return values
 
 
 def _open(path: Path) -> Image.Image:
@@ -96,7 +113,18 @@ def _grey(image: Image.Image, path: Path) -> np.ndarray:
                 "not_grey", f"{path} holds values from {values.min():g} to {values.max():g}; expected 16 bits."
             )
         return np.rint(values / 257.0).astype(np.uint8)
+    return np.rint(_rgb(image, path) @ np.array(LUMA)).clip(0, 255).astype(np.uint8)
+
+
+def _colour(image: Image.Image, path: Path) -> np.ndarray:
+    if image.mode == "L" or image.mode in _SIXTEEN_BITS:
+        return np.repeat(_grey(image, path)[..., None], 3, axis=2)
+    return np.rint(_rgb(image, path)).clip(0, 255).astype(np.uint8)
+
+
+def _rgb(image: Image.Image, path: Path) -> np.ndarray:
+    """Return float64 [row, column, 3], 0..255, laid over black."""
     if image.mode not in ("1", "P", "PA", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "YCbCr", "CMYK"):
         raise ScanError("not_grey", f"{path} has pixels of kind {image.mode}; expected grey or colour of 8 or 16 bits.")
     colour = np.asarray(image.convert("RGBA"), dtype=np.float64)
-    return np.rint(colour[..., :3] @ np.array(LUMA) * colour[..., 3] / 255.0).clip(0, 255).astype(np.uint8)
+    return colour[..., :3] * colour[..., 3:] / 255.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -45,16 +47,19 @@ class NiftiStream:
         """Stored type, with its byte order."""
         return self.header.get_data_dtype()
 
-    def check_length(self) -> None:
+    def check_length(self, *, most_bytes: int = MAX_VOXEL_BYTES) -> None:
         """Refuse the file when it cannot hold, or should not need, the bytes that its header announces.
+
+        Args:
+            most_bytes: of voxels, unpacked; more than the usual only where they are not held in memory together.
 
         Raises:
             ScanError: ``too_large``, ``expansion`` or ``truncated``; before anything is allocated.
         """
         announced, stored = math.prod(self.shape) * self.dtype.itemsize, self.path.stat().st_size
-        if announced > MAX_VOXEL_BYTES:
+        if announced > most_bytes:
             raise ScanError(
-                "too_large", f"{self.path} announces {announced} bytes of voxels; expected at most {MAX_VOXEL_BYTES}."
+                "too_large", f"{self.path} announces {announced} bytes of voxels; expected at most {most_bytes}."
             )
         most = (stored - self._offset) if not _packed(self.path) else stored * GZIP_BEST
         if announced > most:
@@ -80,12 +85,34 @@ class NiftiStream:
             ScanError: ``truncated``, ``damaged`` (checksum), ``overlong`` (a slice or more follows the last voxel) or
                 ``scale_factors`` (they make numbers that float32 cannot hold).
         """
-        slope, intercept = self._scale()
+        with self._at_voxels() as stream:
+            data = self._voxels(stream, math.prod(self.shape))
+            self._check_end(stream)
+        return data.reshape(self.shape, order="F")
+
+    def read_along_last(self) -> Iterator[np.ndarray]:
+        """Read as :meth:`read`, but yield one position of the last axis after the other; memory holds one of them.
+
+        Returns:
+            float32 arrays in the shape of the header without its last axis. Errors that lie at the end of the file are
+            raised after the last array.
+        """
+        with self._at_voxels() as stream:
+            for _ in range(self.shape[-1]):
+                yield self._voxels(stream, math.prod(self.shape[:-1])).reshape(self.shape[:-1], order="F")
+            self._check_end(stream)
+
+    @property
+    def _offset(self) -> int:
+        return int(self.header["vox_offset"])
+
+    @contextmanager
+    def _at_voxels(self) -> Iterator[IO[bytes]]:
+        self._scale()  # refuses factors that are no numbers before anything is read
         try:
             with _opened(self.path) as stream:
                 _skip(stream, self._offset, self.path)
-                data = self._voxels(stream, slope, intercept)
-                self._check_end(stream)
+                yield stream
         except (gzip.BadGzipFile, zlib.error) as error:
             raise ScanError(
                 "damaged", f"{self.path} does not pass its own checksum; copy or download it again."
@@ -94,11 +121,6 @@ class NiftiStream:
             raise _cut_short(self.path) from error
         except OSError as error:
             raise _unreadable(self.path, error.strerror) from error
-        return data.reshape(self.shape, order="F")
-
-    @property
-    def _offset(self) -> int:
-        return int(self.header["vox_offset"])
 
     def _scale(self) -> tuple[float, float]:
         slope, intercept = float(self.header["scl_slope"]), float(self.header["scl_inter"])
@@ -108,8 +130,9 @@ class NiftiStream:
             raise self._bad_scale(slope, intercept)
         return slope, intercept
 
-    def _voxels(self, stream: IO[bytes], slope: float, intercept: float) -> np.ndarray:
-        data = np.empty(math.prod(self.shape), dtype=np.float32)
+    def _voxels(self, stream: IO[bytes], count: int) -> np.ndarray:
+        slope, intercept = self._scale()
+        data = np.empty(count, dtype=np.float32)
         size, done = self.dtype.itemsize, 0
         while done < data.size:
             block = stream.read(min(_BLOCK_BYTES // size, data.size - done) * size)
