@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.teaching_set import draw_picture, write_teaching_set
 
 from mrisynth.cohorts.image_folder import find_images, split_images
 from mrisynth.cohorts.splits import assign_splits
@@ -15,21 +15,10 @@ from mrisynth.errors import MrisynthError
 FRACTIONS = {"test": 0.3, "validation": 0.2}
 
 
-def _picture(path: Path, seed: int, shape: tuple[int, int] = (48, 64)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
-    Image.fromarray(values).save(path)
-    return path
-
-
 @pytest.fixture
 def teaching_set(tmp_path: Path) -> Path:
-    """Twelve persons in train, six in test, three slices each, half of them AD."""
-    folder = tmp_path / "AD_NC"
-    for person in range(18):
-        split, label = "train" if person < 12 else "test", "AD" if person % 2 else "NC"
-        for number in (78, 79, 80):
-            _picture(folder / split / label / f"{218000 + person}_{number}.jpeg", seed=person * 100 + number)
+    """The set with two files that are no images."""
+    folder = write_teaching_set(tmp_path / "AD_NC")
     (folder / "train" / "AD" / ".DS_Store").write_bytes(b"x")
     (folder / "train" / "AD" / "notes.txt").write_bytes(b"x")
     return folder
@@ -52,7 +41,7 @@ def test_the_teaching_set_is_listed(teaching_set: Path, caplog) -> None:
 
 def test_a_folder_a_class_and_other_names(tmp_path: Path) -> None:
     for number, name in enumerate(("cats/a b.PNG", "cats/sub-01_012.jpg", "dogs/3_4.jpeg")):
-        _picture(tmp_path / name, seed=number)
+        draw_picture(tmp_path / name, seed=number)
     assert [(i.name, i.participant_id, i.label, i.slice, i.given_split) for i in find_images(tmp_path)] == [
         ("cats/a b.PNG", "a b", "cats", None, ""),
         ("cats/sub-01_012.jpg", "sub-01", "cats", 12, ""),
@@ -68,7 +57,7 @@ def test_a_clean_test_folder_is_kept(teaching_set: Path) -> None:
 
 
 def test_a_test_folder_with_persons_of_the_training_folder_is_divided_anew(teaching_set: Path, caplog) -> None:
-    _picture(teaching_set / "test" / "NC" / "218000_81.jpeg", seed=1)
+    draw_picture(teaching_set / "test" / "NC" / "218000_81.jpeg", seed=1)
     images = find_images(teaching_set)
     splits = split_images(images, seed=3, fractions=FRACTIONS)
     assert "1 of 18 participants lie in several of the given folders (first: 218000)" in caplog.text

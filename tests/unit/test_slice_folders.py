@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.teaching_set import draw_picture, write_teaching_set
 
 from mrisynth.cohorts.image_folder import find_images
 from mrisynth.errors import MrisynthError
@@ -18,27 +19,14 @@ from mrisynth.slices.slice_set import open_slices, read_index
 OPTIONS = {"seed": 4, "fractions": {"test": 0.3, "validation": 0.2}}
 
 
-def _picture(path: Path, seed: int, shape: tuple[int, int] = (48, 64)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    values = np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
-    Image.fromarray(values).save(path)
-    return path
-
-
 @pytest.fixture
 def teaching_set(tmp_path: Path) -> Path:
-    """Twelve persons in train, six in test, three slices each, half of them AD."""
-    folder = tmp_path / "AD_NC"
-    for person in range(18):
-        split, label = "train" if person < 12 else "test", "AD" if person % 2 else "NC"
-        for number in (78, 79, 80):
-            _picture(folder / split / label / f"{218000 + person}_{number}.jpeg", seed=person * 100 + number)
-    return folder
+    return write_teaching_set(tmp_path / "AD_NC")
 
 
 def test_packing_counts_every_image(teaching_set: Path, tmp_path: Path, caplog) -> None:
     (teaching_set / "train" / "NC" / "218000_78.jpeg").write_bytes(b"")
-    _picture(teaching_set / "train" / "NC" / "218002_78.jpeg", seed=0, shape=(64, 64))
+    draw_picture(teaching_set / "train" / "NC" / "218002_78.jpeg", seed=0, shape=(64, 64))
     cut = teaching_set / "test" / "AD" / "218013_79.jpeg"
     cut.write_bytes(cut.read_bytes()[:700])
     (teaching_set / "test" / "NC" / "218012_78.jpeg").write_bytes(
@@ -89,7 +77,9 @@ def test_colour_is_kept_where_it_is_wanted(tmp_path: Path) -> None:
 
 def test_the_shares_hold_within_every_class(tmp_path: Path) -> None:
     for person in range(40):
-        _picture(tmp_path / "set" / ("AD" if person < 10 else "NC") / f"{person}_1.png", seed=person, shape=(16, 16))
+        draw_picture(
+            tmp_path / "set" / ("AD" if person < 10 else "NC") / f"{person}_1.png", seed=person, shape=(16, 16)
+        )
     fractions = {"test": 0.2, "validation": 0.1}
     index = pack_folder(find_images(tmp_path / "set"), tmp_path / "out", sizes=[4], seed=0, fractions=fractions)
     counts = index.groupby(["label", "split"]).size().to_dict()

@@ -94,8 +94,7 @@ def split_images(
     for image in images:
         given.setdefault(image.participant_id, set()).add(image.given_split)
         classes.setdefault(image.participant_id, set()).add(image.label)
-    strata = {person: " and ".join(sorted(labels)) for person, labels in classes.items()} if stratify else None
-    return split_given(given, seed=seed, fractions=fractions, strata=strata)
+    return split_given(given, seed=seed, fractions=fractions, classes=classes if stratify else None)
 
 
 def split_given(
@@ -103,7 +102,7 @@ def split_given(
     *,
     seed: int,
     fractions: Mapping[str, float],
-    strata: Mapping[str, str] | None = None,
+    classes: Mapping[str, Set[str]] | None = None,
 ) -> dict[str, str]:
     """Assign every participant to a split, and keep splits that came with the images where they are clean.
 
@@ -114,8 +113,9 @@ def split_given(
     Args:
         given: participant -> the splits that the images came in (``train``, ``test``, ``validation``, empty for none).
         fractions: expected shares, ``{"test": 0.2, "validation": 0.1}``; a given split replaces its share.
-        strata: participant -> name of the stratum within which the shares hold; None for none.
+        classes: participant -> classes of the images; the shares hold within each combination. None for no strata.
     """
+    strata = {person: " and ".join(sorted(labels)) for person, labels in (classes or {}).items()}
     torn = sorted(person for person, splits in given.items() if len(splits) > 1)
     if torn:
         _LOG.warning(
@@ -133,7 +133,7 @@ def split_given(
         seed=seed,
         test_fraction=shares["test"],
         validation_fraction=shares["validation"],
-        strata=strata,
+        strata=strata or None,
     )
     return {person: (fixed | free)[person] for person in given}
 

@@ -189,8 +189,7 @@ def _add_splits(rows: list[dict[str, Any]], *, seed: int, fractions: Mapping[str
     for row in rows:
         given.setdefault(row["participant_id"], set()).add(row["given_split"])
         classes.setdefault(row["participant_id"], set()).add(row["label"])
-    strata = {person: " and ".join(sorted(labels)) for person, labels in classes.items()} if stratify else None
-    splits = split_given(given, seed=seed, fractions=fractions, strata=strata)
+    splits = split_given(given, seed=seed, fractions=fractions, classes=classes if stratify else None)
     for row in rows:
         row["split"] = splits[row["participant_id"]]
 
