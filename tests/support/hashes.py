@@ -15,6 +15,7 @@ EXEMPT = {  # docs/output.md names the same
     "training/*/plan.json": "hours, from updates that were timed",
     "training/*/watch-*/speed.tsv": "time and memory of the updates",
     "training/*/watch-*/events/*": "times of day, as TensorBoard wants them",
+    "embeddings/cache/*": "features by the job that was first to need them, which is chance",
     "ro-crate-metadata.json": "the day of the last job, and checksums of all files",
 }
 _WITH_EXEMPT_FILES = ("training/*/watch-*",)  # folders of which a record tells one checksum
