@@ -138,11 +138,12 @@ def ours(task: dict[str, Any], clock: Clock, *, updates: int) -> dict[str, Any]:
     from mrisynth.models import family as family_named
     from mrisynth.training.batches import Batches
     from mrisynth.training.loop import run_updates
+    from mrisynth.training.schedule import Schedule
 
     case = CASES[task["case"]]
     recipe = case.recipe(task, precision=task["variant"])
     family = family_named(recipe.family)
-    per_update = family.batches_per_update(recipe)
+    per_update = family.batches_per_update(recipe, family.stages(recipe)[0])
 
     class Marking(Batches):
         """The batches of the workflow; the first of each update marks its start."""
@@ -158,7 +159,7 @@ def ours(task: dict[str, Any], clock: Clock, *, updates: int) -> dict[str, Any]:
         images, rows=np.arange(len(images)), labels=np.full(len(images), -1), batch_size=recipe.batch_size, seed=1,
         model=recipe.name, device=task["device"],
     )  # fmt: skip
-    list(run_updates(state, family, batches, last_step=updates, seed=1))
+    list(run_updates(state, family, batches, schedule=Schedule(recipe, family), last_step=updates, seed=1))
     clock.mark(batches.waited_seconds)
     return {"images": recipe.batch_size * per_update, "updates": _updates_text(_updates(recipe))}
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from mrisynth.recipes import told
 from mrisynth.study import is_weights_file
 
 RUN_KEYS = (
@@ -16,7 +17,7 @@ RUN_KEYS = (
 
 def what_is_trained(wildcards):
     """The recipe of a model without what only says where and how it runs: such changes alone redo nothing."""
-    recipe = asdict(STUDY.models[wildcards.model])
+    recipe = told(STUDY.models[wildcards.model])
     return {key: value for key, value in recipe.items() if key not in RUN_KEYS}
 
 
@@ -35,8 +36,13 @@ def run_key(key):
 
 
 def what_a_chunk_trains(wildcards):
-    """The same up to the end of a chunk, so that a longer training repeats no whole chunk."""
+    """The same up to the end of a chunk, so that a longer training repeats no whole chunk.
+
+    Where updates depend on the length of the training, it is the whole.
+    """
     recipe = what_is_trained(wildcards)
+    if STUDY.models[wildcards.model].has_schedule:
+        return recipe
     end = (int(wildcards.chunk) + 1) * recipe["images_per_chunk"]
     return recipe | {"images_total": min(recipe["images_total"], end)}
 
@@ -64,6 +70,34 @@ def start_of_model(wildcards):
     if is_weights_file(start):
         return start
     return f"<results>/training/{start}/kept-{last_chunk(start)}.pt"
+
+
+def packed_images(wildcards):
+    """The images that a model is trained on."""
+    model = STUDY.models[wildcards.model]
+    folder = "pyramid" if model.dimensions == 3 else "slices"
+    return f"<results>/{folder}/{model.size}.npy"
+
+
+def packed_slices(wildcards):
+    """The packed slices at the sizes of the models of slices, and their index."""
+    sizes = sorted({model.size for model in STUDY.slice_models.values()})
+    arrays = [f"<results>/slices/{size}.npy" for size in sizes]
+    return [*arrays, "<results>/slices/index.tsv"] if arrays else []
+
+
+def packed_index(wildcards):
+    """The index of these."""
+    is_volume = STUDY.models[wildcards.model].dimensions == 3
+    return f"<results>/{'pyramid' if is_volume else 'slices'}/index.tsv"
+
+
+def found_lengths(wildcards):
+    """The model whose levels have found their best lengths, where a model is trained for so long."""
+    source = STUDY.models[wildcards.model].retrain_of
+    if source is None:
+        return []
+    return f"<results>/training/{source}/candidate-{last_chunk(source)}"
 
 
 def kept_state(wildcards):

@@ -1,13 +1,24 @@
 """What scores are computed of: feature networks and their weights, embeddings, controls."""
 
-from mrisynth.feature_weights import COHORT_ENCODER, converted_file, conversions
+from mrisynth.feature_weights import (
+    COHORT_ENCODER,
+    NETWORKS_OF_SLICES,
+    converted_file,
+    conversions,
+)
 
 FEATURE_METRICS = ("fid", "kid", "precision_recall", "density_coverage")
+SLICE_METRICS = ("slice_similarity", "separability", "classification")
+VOLUME_METRICS = ("structure", "morphometry", "memorisation")
 PAIRED_METRICS = (*FEATURE_METRICS, "structure", "morphometry")
 CONTROLS = ("noise", "blurred", "shuffled", "duplicated")
 FEATURE_CACHE = f"{STUDY.folder}/embeddings/cache"
 WEIGHT_CONVERSIONS = conversions(STUDY.config["features"])
-VALIDATION_FEATURES = EVALUATION["validation_features"] or EVALUATION["features"][0]
+SLICE_FEATURES = [
+    name
+    for name in EVALUATION["features"]
+    if STUDY.config["features"][name]["network"] in NETWORKS_OF_SLICES
+]
 
 
 def feature_width(features):
@@ -44,27 +55,88 @@ def encoder_regions(wildcards):
     return f"<results>/regions/real.{wildcards.size}.tsv" if spec["regions"] else []
 
 
+def features_of(model):
+    """The feature networks of the evaluation that take what a model draws."""
+    is_volume = STUDY.models[model].dimensions == 3
+    return EVALUATION["features"] if is_volume else SLICE_FEATURES
+
+
+def view_of(model):
+    """What feature networks see of a model's samples, in paths: a size, or slices of a size."""
+    recipe = STUDY.models[model]
+    return str(recipe.size) if recipe.dimensions == 3 else f"slice{recipe.size}"
+
+
+def splits_of_model(wildcards):
+    """The table that says which split the images are in that a model is compared with."""
+    is_volume = STUDY.models[wildcards.model].dimensions == 3
+    return f"<results>/{'cohort/scans' if is_volume else 'slices/index'}.tsv"
+
+
+def slices_of_model(wildcards):
+    """The index of the slices, for models of slices."""
+    is_volume = STUDY.models[wildcards.model].dimensions == 3
+    return [] if is_volume else "<results>/slices/index.tsv"
+
+
+def utility_network(wildcards):
+    """What the small network of volumes told of a model of volumes, where it is wanted."""
+    is_volume = STUDY.models[wildcards.model].dimensions == 3
+    wanted = EVALUATION["utility"]["cnn"] and is_volume
+    return f"<results>/utility/{wildcards.model}.network.tsv" if wanted else []
+
+
+def validation_features(model):
+    """The feature network that the training chunks of a model are compared with."""
+    wanted = EVALUATION["validation_features"]
+    return wanted if wanted in features_of(model) else features_of(model)[0]
+
+
 def validation_weights(wildcards):
-    """The weights of the feature network that training chunks are compared with."""
-    return weights_of(VALIDATION_FEATURES, STUDY.models[wildcards.model].size)
+    """The weights of that network."""
+    model = wildcards.model
+    return weights_of(validation_features(model), STUDY.models[model].size)
 
 
 def validation_embeddings(wildcards):
-    """The real scans as that network sees them at the size of a model."""
-    size = STUDY.models[wildcards.model].size
-    return f"<results>/embeddings/{VALIDATION_FEATURES}/{size}/real.npz"
+    """The real images as that network sees them at the size of a model."""
+    model = wildcards.model
+    return (
+        f"<results>/embeddings/{validation_features(model)}/{view_of(model)}/real.npz"
+    )
 
 
 def embeddings_of_model(wildcards):
     """Real, synthetic, untrained and low-resolution embeddings of a model's size, in every space of the evaluation."""
-    model, size = wildcards.model, STUDY.models[wildcards.model].size
+    model = wildcards.model
     sources = ["real", model, f"{model}.untrained"]
-    if EVALUATION["low_resolution"]:
+    if EVALUATION["low_resolution"] and STUDY.models[model].dimensions == 3:
         sources += ["real.low", f"{model}.low"]
     return [
-        f"<results>/embeddings/{features}/{size}/{source}.npz"
-        for features in EVALUATION["features"]
+        f"<results>/embeddings/{features}/{view_of(model)}/{source}.npz"
+        for features in features_of(model)
         for source in sources
+    ]
+
+
+def metrics_of(model):
+    """The metrics that a model is scored with; those of volumes, slices, classes and critics where there are such."""
+    recipe = STUDY.models[model]
+    left_out = set(SLICE_METRICS if recipe.dimensions == 3 else VOLUME_METRICS)
+    if recipe.condition == "none":
+        left_out |= {"separability", "classification"}
+    if recipe.family != "pacgan":
+        left_out |= {"classification"}
+    return [name for name in EVALUATION["metrics"] if name not in left_out]
+
+
+def scores_of_models(ending, metrics):
+    """The files of every model's scores with an ending, by those of its metrics that are named."""
+    return [
+        f"<results>/{metric}/{model}{ending}"
+        for model in STUDY.models
+        for metric in metrics_of(model)
+        if metric in metrics
     ]
 
 
@@ -84,7 +156,7 @@ def scores_of_controls(wildcards):
         f"<results>/{metric}/controls.{size}.tsv"
         for metric in EVALUATION["metrics"]
         if metric in PAIRED_METRICS
-        for size in sorted({model.size for model in STUDY.models.values()})
+        for size in sorted({model.size for model in STUDY.volume_models.values()})
     ]
 
 

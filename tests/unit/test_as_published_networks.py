@@ -197,9 +197,9 @@ def test_updates_come_in_the_published_order(reference, preset, order, monkeypat
         )
     state.stepper = Recording()
     images, _, labels = _inputs(())
-    assert family.batches_per_update(recipe) == 1
+    assert family.batches_per_update(recipe, family.stages(recipe)[0]) == 1
     batches, random = [Batch(images=images, labels=labels)], torch.Generator().manual_seed(1)
-    family.update(state, batches, stage=Stage(name="adversarial"), step=0, generator=random)
+    family.update(state, batches, stage=Stage(name="adversarial"), step=0, progress=0.0, generator=random)
     assert taken == order
     first = drawn[0]
     assert {tuple(step.starts) for step in drawn} == {tuple(first.starts)}  # one slab for the whole update

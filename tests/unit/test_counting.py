@@ -24,7 +24,7 @@ import pathlib, sys
 import torch
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.counting import _update, blank_batches, first_state
+from mrisynth.training.counting import blank_batches, first_state, update_blank
 
 def memory(key):
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
@@ -37,9 +37,9 @@ def updated(size, batch_size, width):
     state = first_state(recipe, family, classes=0, device="cpu")
     batches = blank_batches(recipe, family, device="cpu")
     for step in range(2):
-        _update(family, state, batches, step=step)
+        update_blank(family, state, batches, step=step)
         pathlib.Path("/proc/self/clear_refs").write_text("5")
-    _update(family, state, batches, step=2)
+    update_blank(family, state, batches, step=2)
 
 torch.set_num_threads(1)
 updated(32, 1, 8)

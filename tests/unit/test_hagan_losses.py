@@ -254,7 +254,7 @@ def test_a_lazy_penalty_counts_as_often_as_it_stands_for(family, penalty):
         for step in range(6):
             member.update(
                 state, [Batch(images=images, labels=torch.tensor([-1, -1]))], stage=Stage(name="adversarial"),
-                step=step, generator=torch.Generator().manual_seed(1),
+                step=step, progress=0.0, generator=torch.Generator().manual_seed(1),
             )  # fmt: skip
         totals[every] = taken[::2]  # critics, generator, critics ...
     slopes = SLOPES.values()

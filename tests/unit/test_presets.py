@@ -9,7 +9,7 @@ import pytest
 
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
-from mrisynth.models import FAMILIES, family
+from mrisynth.models import FAMILIES, VOLUME_FAMILIES, family, pacgan_settings, stylegan_settings
 from mrisynth.recipes import ModelRecipe
 
 SCHEMA = load_schema(Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "config.schema.yaml")
@@ -124,7 +124,29 @@ def test_every_key_of_a_preset_is_a_known_key(name, preset):
 
 def test_every_family_has_a_default_preset_without_a_key():
     assert set(PRESETS) == set(FAMILIES)
-    assert all(presets["default"] == {} for presets in PRESETS.values())
+    assert all(PRESETS[name]["default"] == {} for name in VOLUME_FAMILIES)
+
+
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - set(VOLUME_FAMILIES)))
+def test_presets_of_slices_say_size_and_batch_and_leave_the_settings_alone(name):
+    assert {"size", "batch_size"} <= set(PRESETS[name]["default"])
+    assert "recipe" not in PRESETS[name]["default"]
+
+
+@pytest.mark.parametrize(("name", "published"), [("pacgan", pacgan_settings), ("stylegan", stylegan_settings)])
+def test_published_settings_of_slices_are_those_of_the_family(name, published):
+    preset = PRESETS[name]["as_published"]
+    assert preset["recipe"] == published.AS_PUBLISHED
+    model = _model(name, preset="as_published")
+    assert (model["ema_half_life_images"], model["augmentation"], model["precision"]) == (0, "none", "fp32")
+    keys = {field.name for field in fields(ModelRecipe)} & set(model)
+    recipe = ModelRecipe(
+        name="mine", dimensions=2, family_recipe=model["recipe"], **{key: model[key] for key in keys - {"recipe"}}
+    )
+    settings = asdict(family(name).settings(recipe))
+    assert {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()} == model[
+        "recipe"
+    ]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

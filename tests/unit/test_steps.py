@@ -150,7 +150,7 @@ def test_an_update_that_ran_out_of_memory_is_the_undisturbed_update(family, smal
         images = torch.rand(3, 1, 32, 32, 32) * 2 - 1
         batches = [Batch(images=images, labels=torch.tensor([0, -1, 1]))] * 2
         random = torch.Generator().manual_seed(3)
-        losses = member.update(state, batches, stage=Stage(name="adversarial"), step=0, generator=random)
+        losses = member.update(state, batches, stage=Stage(name="adversarial"), step=0, progress=0.0, generator=random)
         updated.append((state, losses))
     (undisturbed, expected), (disturbed, found) = updated
     assert (undisturbed.stepper.parts, disturbed.stepper.parts) == (1, 4)

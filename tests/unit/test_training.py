@@ -14,7 +14,8 @@ from mrisynth.files import read_table, sha256_of
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Stage, State
 from mrisynth.training.batches import Batches
-from mrisynth.training.loop import first_step, run_updates
+from mrisynth.training.loop import run_updates
+from mrisynth.training.schedule import Schedule
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 32), dtype=np.uint8)
 COLUMNS = {"sex": ["m", "f"], "age": ["low", "high"]}
@@ -136,7 +137,7 @@ def test_states_that_do_not_fit_are_refused(chain, tmp_path, small_recipe, train
 
 @pytest.mark.fault(18)
 def test_images_and_labels_that_do_not_fit_are_refused(tmp_path, small_recipe, train):
-    with pytest.raises(MrisynthError, match="give it the pyramid of size 64"):
+    with pytest.raises(MrisynthError, match="give it the packed images of size 64"):
         train(tmp_path, small_recipe(size=64))
     with pytest.raises(MrisynthError, match=r"found labels -1 \.\. 2, expected at most 1 \(below 0 is missing\)"):
         train(tmp_path, small_recipe(), labels=np.array([0, 1, 2, -1]))
@@ -176,7 +177,8 @@ def test_a_batch_larger_than_the_cohort_shows_scans_again():
 def test_chunks_cover_all_updates_without_gap(small_recipe):
     recipe = small_recipe(images_total=101, images_per_chunk=17, batch_size=4)
     hagan = family_named("hagan")
-    steps = [first_step(recipe, hagan, chunk=chunk) for chunk in range(recipe.chunks + 1)]
+    schedule = Schedule(recipe, hagan)
+    steps = [schedule.first_step(chunk) for chunk in range(recipe.chunks + 1)]
     assert steps == [0, 5, 9, 13, 17, 22, 26]
     assert recipe.chunks == 6
 
@@ -192,10 +194,10 @@ class Staged:
     def stages(self, recipe):
         return [Stage(name="coarse", share=1.0), Stage(name="fine", share=3.0)]
 
-    def batches_per_update(self, recipe):
+    def batches_per_update(self, recipe, stage):
         return 1
 
-    def update(self, state, batches, *, stage, step, generator):
+    def update(self, state, batches, *, stage, step, progress, generator):
         self.seen.append(stage.name)
         return {"generator": torch.tensor(1.0), "skipped": torch.tensor(0.0)}
 
@@ -203,7 +205,7 @@ class Staged:
 def test_stages_follow_one_another_by_their_shares(small_recipe):
     family, recipe = Staged(), small_recipe(images_total=16)
     state = State(recipe=recipe, classes=0, networks={}, averages={}, optimisers={})
-    list(run_updates(state, family, _batches(2), last_step=8, seed=1))
+    list(run_updates(state, family, _batches(2), schedule=Schedule(recipe, family), last_step=8, seed=1))
     assert family.seen == ["coarse"] * 2 + ["fine"] * 6
 
 

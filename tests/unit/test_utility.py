@@ -11,9 +11,9 @@ from mrisynth.conditions import Condition, build_condition
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.labelled import LabelledSet
+from mrisynth.metrics.roc import area
 from mrisynth.metrics.utility import SHARE, Draw, draw_rows, utility_task
 from mrisynth.metrics.utility_heads import linear_predictions
-from mrisynth.metrics.utility_scores import area
 from mrisynth.prediction_tables import predictions_of_table, table_of_predictions
 from mrisynth.utility_study import utility_of_model
 

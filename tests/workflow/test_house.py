@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -158,12 +159,20 @@ def stated(text: str) -> object:
         return text
 
 
+def recipe_rows(readme: str) -> Iterator[tuple[list[str], str, list[str]]]:
+    """Families, key and cells of every row of the tables whose columns are families."""
+    for table in re.split(r"\n\n", readme):
+        lines = table.splitlines()
+        families = re.findall(r"`(\w+)`", lines[0]) if lines and lines[0].startswith("| key | meaning | `") else []
+        for line in lines[2:] if families else ():
+            key, *_, cells = re.match(rf"^\| `(\w+)` \|(.*?)((?:\| [^|]+ ){{{len(families)}}})\|$", line).groups()
+            yield families, key, [cell.strip() for cell in cells.split("|")[1:]]
+
+
 def test_the_readme_states_the_defaults_of_the_schema():
     schema = yaml.safe_load((WORKFLOW / "schemas" / "config.schema.yaml").read_text())
     readme = (WORKFLOW.parent / "config" / "README.md").read_text()
     rows = re.findall(r"^\| `([^`]+)` \|.*\| *([^|]+?) *\|$", readme, re.MULTILINE)
-    families = re.search(r"^\| key \| meaning \| `(\w+)` \| `(\w+)` \|$", readme, re.MULTILINE)
-    recipes = re.findall(r"^\| `(\w+)` \|.*\| *([^|]+?) *\| *([^|]+?) *\|$", readme[families.end() :], re.MULTILINE)
     wrong, compared = [], 0
 
     def walk(node: dict, where: str) -> None:
@@ -179,8 +188,8 @@ def test_the_readme_states_the_defaults_of_the_schema():
             walk(node["additionalProperties"], f"{where}NAME.")
 
     walk(schema, "")
-    for key, *defaults in recipes:
-        for family, text in zip(families.groups(), defaults, strict=True):
+    for families, key, defaults in recipe_rows(readme):
+        for family, text in zip(families, defaults, strict=True):
             entry = schema["$defs"]["recipes"][family]["properties"].get(key, {})
             compared += "default" in entry
             if "default" in entry and stated(text) != entry["default"]:

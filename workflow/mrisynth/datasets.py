@@ -1,24 +1,31 @@
-"""Data sets: the packed scans of a split with their labels, as training and scoring need them."""
+"""Data sets: the packed scans or slices of a split with their labels, as training and scoring need them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mrisynth.conditions import Condition, read_condition
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
+from mrisynth.slices.slice_set import open_slices
 from mrisynth.store import open_pyramid
+
+
+class EmptySplitError(MrisynthError):
+    """No scan is in the splits that were asked for."""
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The training split of one study at one size.
+    """The training split, or another, of one study at one size.
 
     Attributes:
-        images: uint8 [scan, x, y, z], memory-mapped, all scans that passed.
+        images: uint8 [scan, x, y, z] or slices [image, row, column], memory-mapped, all that passed.
         rows: int64 [n], the rows of ``images`` that belong to the training split.
         labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`.
         condition: the condition that the labels belong to.
@@ -37,31 +44,67 @@ class TrainingSet:
         return [int(np.count_nonzero(self.labels == label)) for label in range(len(self.condition.classes))]
 
 
-def load_training_set(pyramid: Path, *, size: int, scans: str | Path, condition: str | Path) -> TrainingSet:
-    """Join the packed scans, the splits and a condition by the names of the scans.
+def load_training_set(
+    packed: Path,
+    *,
+    size: int,
+    scans: str | Path,
+    condition: str | Path,
+    dimensions: int = 3,
+    splits: Sequence[str] = ("train",),
+) -> TrainingSet:
+    """Join packed scans, or slices of them, the splits and a condition by the names of the scans.
 
     Args:
-        pyramid: folder of the packed arrays.
-        size: edge of the cube in voxels.
+        packed: folder of the packed arrays: a pyramid, or a folder of slices.
+        size: edge of the cube in voxels, of a slice in pixels.
         scans: the scans table, with the column ``split``.
         condition: the condition's table; its classes stand beside it as JSON.
+        dimensions: 3 for volumes, 2 for slices.
+        splits: which are taken.
+
+    Raises:
+        EmptySplitError: no scan that passed is in these splits.
+        MrisynthError: the condition does not know one.
     """
-    packed = open_pyramid(pyramid, size)
-    splits = read_table(scans).set_index("scan")["split"]
+    images, scan_of_row = _opened(packed, size, dimensions)
+    split_of = read_table(scans).set_index("scan")["split"]
     told = read_condition(Path(condition))
     labels = told.table.set_index("scan")["label"]
-    training = [scan for scan in packed.scans if splits[scan] == "train"]
-    if not training:
-        raise MrisynthError(f"{scans}: no scan that passed is in the training split; there is nothing to train on.")
-    absent = sorted(set(training) - set(labels.index))
+    rows = np.flatnonzero([split_of[scan] in splits for scan in scan_of_row])
+    if not len(rows):
+        wanted = " or ".join(splits)
+        raise EmptySplitError(f"{scans}: no scan that passed is in the split {wanted}; there is nothing to train on.")
+    taken = [scan_of_row[row] for row in rows]
+    absent = sorted(set(taken) - set(labels.index))
     if absent:
         raise MrisynthError(
             f"{condition} has no row for {absent[0]} ({len(absent)} absent in all); delete it and rerun."
         )
     return TrainingSet(
-        images=packed.images,
-        rows=np.asarray(packed.rows(training), dtype=np.int64),
-        labels=labels.loc[training].to_numpy(dtype=np.int64),
+        images=images,
+        rows=rows.astype(np.int64),
+        labels=labels.loc[taken].to_numpy(dtype=np.int64),
         condition=told,
-        weights=told.weights(training),
+        weights=told.weights(taken),
     )
+
+
+def split_table(path: str | Path) -> pd.DataFrame:
+    """Return ``scan``, ``participant_id`` and ``split`` of what is packed, of the scans table or an index of slices.
+
+    In an index every image counts as a scan of its own, by its name.
+    """
+    table = read_table(path)
+    if "image" in table:
+        table = table[table["row"].notna()].assign(scan=lambda images: images["image"])
+    return table[["scan", "participant_id", "split"]].reset_index(drop=True)
+
+
+def _opened(packed: Path, size: int, dimensions: int) -> tuple[np.ndarray, list[str]]:
+    """Return the packed images and the scan that each is of."""
+    if dimensions == 3:
+        pyramid = open_pyramid(packed, size)
+        return pyramid.images, pyramid.scans
+    slices = open_slices(packed, size)
+    return slices.images, slices.index["scan"].tolist()

@@ -16,6 +16,7 @@ from mrisynth import __version__
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, sha256_of, write_json, write_table
 from mrisynth.redistribution import Redistribution
+from mrisynth.slices.exchange import SYNTHETIC_LABELS
 from mrisynth.terms import TERMS, write_terms
 
 _LOG = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ def _model(wanted: Exported, model: str, folder: Path) -> None:
     facts = read_json(_there(source / _RECIPE))
     if start := facts["model"].get("start_from"):
         facts["model"]["start_from"] = Path(start).name
-    facts.pop("encoders_sha256", None)  # encoders stay: they were made to find persons again
+    for kept in ("encoders_sha256", "critic_sha256"):  # these networks stay: they know persons of the training again
+        facts.pop(kept, None)
     facts["terms"] = wanted.terms.record()
     write_json(facts, folder / _RECIPE)
     write_terms(folder / TERMS, wanted.terms, title=wanted.title)
@@ -93,6 +95,9 @@ def _model(wanted: Exported, model: str, folder: Path) -> None:
 def _samples(wanted: Exported, model: str, folder: Path) -> None:
     """Write the samples that stand as NIfTI as a BIDS derivative data set, one synthetic participant a sample."""
     source = wanted.study / "samples" / model
+    if (source / "nifti" / SYNTHETIC_LABELS).is_file():
+        _slices(wanted, source / "nifti", folder)
+        return
     table = read_table(_there(source / "samples.tsv"))
     images = {int(re.sub(r"\D", "", path.name.split("_")[0])): path for path in (source / "nifti").glob("*_T1w.nii.gz")}
     shown = table[table["sample"].isin(images)]
@@ -106,6 +111,12 @@ def _samples(wanted: Exported, model: str, folder: Path) -> None:
     rest.insert(0, "participant_id", shown["sample"].map(names))
     write_table(rest, folder / "participants.tsv")
     write_json(_description(wanted, model), folder / "dataset_description.json")
+    write_terms(folder / TERMS, wanted.terms, title=wanted.title)
+
+
+def _slices(wanted: Exported, source: Path, folder: Path) -> None:
+    """Copy drawn slices as they are: pictures, stack and labels."""
+    shutil.copytree(source, folder)
     write_terms(folder / TERMS, wanted.terms, title=wanted.title)
 
 

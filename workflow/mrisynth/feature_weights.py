@@ -8,6 +8,8 @@ from typing import Any
 
 WEIGHTS_FOLDER = "resources/weights"
 COHORT_ENCODER = "cohort_encoder"
+NETWORKS_OF_SLICES = ("inception", "random")
+"""Feature networks that take slices as they are, too."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from mrisynth.training.augmentation import AugmentationRange
 
 
+SLICE_FAMILIES = ("pacgan", "stylegan", "r3gan")
+"""Families of 2D images; all others are of volumes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelRecipe:
     """One named entry under ``models:`` of the configuration.
 
     Attributes:
-        size: edge of the cube in voxels, a multiple of 32.
+        size: edge of the cube in voxels, a multiple of 32; of slices in pixels, a power of 2 from 4 on.
         images_total: training images shown in all, repeats counted.
         images_per_chunk: training images shown in one chunk, one job of the chain.
         batch_size: images of one optimiser step, of all devices together.
@@ -32,6 +36,10 @@ class ModelRecipe:
         watch_every_images: images between two grids of samples; 0 for one a chunk.
         start_from: model, or file of weights, that the first chunk takes its weights from.
         family_recipe: the settings of the family (``recipe:`` in the configuration), defaults filled in.
+        dimensions: 3 for volumes, 2 for slices.
+        channels: of an image; 1 is grey.
+        retrain_of: model whose stages have found their best lengths; this one is trained for so long, on the training
+            and the validation scans.
     """
 
     name: str
@@ -56,6 +64,19 @@ class ModelRecipe:
     start_from: str | None = None
     allow_cpu: bool = False
     family_recipe: dict[str, Any] = field(default_factory=dict)
+    dimensions: int = 3
+    channels: int = 1
+    retrain_of: str | None = None
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether what an update does depends on the length of the whole training, as in all families of slices."""
+        return self.dimensions == 2
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image as networks see it: (channels, size, size, size) or (channels, size, size)."""
+        return (self.channels, *[self.size] * self.dimensions)
 
     @property
     def chunks(self) -> int:
@@ -68,3 +89,15 @@ class ModelRecipe:
         from mrisynth.training.augmentation import AugmentationRange  # imports torch
 
         return AugmentationRange(flip=self.augmentation_flip)
+
+
+_ADDED = ("dimensions", "channels", "retrain_of")
+
+
+def told(recipe: ModelRecipe) -> dict[str, Any]:
+    """Return a recipe as a dictionary, without what later versions added where it changes nothing.
+
+    Checksums and triggers are computed of it, so that an upgrade trains no model again.
+    """
+    usual = {entry.name: entry.default for entry in fields(recipe) if entry.name in _ADDED}
+    return {key: value for key, value in asdict(recipe).items() if key not in usual or value != usual[key]}

@@ -17,6 +17,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import MISSING, write_table
 from mrisynth.imaging.volume import write_volume
 from mrisynth.progress import track
+from mrisynth.sample_slices import save_slices
 from mrisynth.sampling import Sampler, table_row, unit_image
 from mrisynth.terms import TERMS
 from mrisynth.training.device import choose_device
@@ -39,9 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if wanted.output is None:
             raise MrisynthError("--output is missing; name a folder for the scans, or --list what the model knows.")
         condition = read_condition_words(wanted.condition, classes=sampler.classes)
-        save_samples(
-            sampler, wanted.output, count=wanted.count, seed=wanted.seed, first=wanted.first, condition=condition
-        )
+        whatever = {"seed": wanted.seed, "first": wanted.first, "condition": condition}
+        if sampler.recipe.dimensions == 2:
+            counts = wanted.per_class or [wanted.count]
+            save_slices(
+                sampler, wanted.output, table=_new_table(wanted.output), counts=counts, size=wanted.size, **whatever
+            )
+        elif wanted.per_class or wanted.size:
+            raise MrisynthError("--per-class and --size are for models of slices; this one draws volumes.")
+        else:
+            save_samples(sampler, wanted.output, count=wanted.count, **whatever)
         if (terms := wanted.model / TERMS).is_file():
             shutil.copyfile(terms, wanted.output / TERMS)
     except (MrisynthError, OSError) as error:
@@ -63,9 +71,7 @@ def save_samples(
     Raises:
         MrisynthError: the folder has a table already, or the wish is not one of the model's.
     """
-    table = folder / TABLE
-    if table.exists():
-        raise MrisynthError(f"{table} is there already; choose another folder, or delete it with its scans.")
+    table = _new_table(folder)
     if count < 1 or first < 0:
         raise MrisynthError(f"Found count {count} and first {first}; expected a count from 1 and a first from 0.")
     rows: list[dict[str, Any]] = []
@@ -74,6 +80,13 @@ def save_samples(
         write_volume(unit_image(volume, sampler.affine), folder / f"sample-{number:06d}_T1w.nii.gz")
         rows.append(table_row(sampler, number, seed=sample_seed, label=label))
     write_table(pd.DataFrame(rows), table)
+
+
+def _new_table(folder: Path) -> Path:
+    table = folder / TABLE
+    if table.exists():
+        raise MrisynthError(f"{table} is there already; choose another folder, or delete it with its scans.")
+    return table
 
 
 def read_condition_words(words: Sequence[str], *, classes: Sequence[str]) -> Condition:
@@ -121,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m mrisynth.sample", description="Draw synthetic scans from a trained model.", epilog=_EXAMPLE
     )
     parser.add_argument("model", type=Path, help="folder with generator.safetensors and recipe.json")
-    parser.add_argument("--output", type=Path, help=f"folder for the NIfTI files and {TABLE}")
+    parser.add_argument("--output", type=Path, help=f"folder for the NIfTI files (slices: PNG, too) and {TABLE}")
     parser.add_argument("--count", type=int, default=1, help="number of scans; default 1")
     parser.add_argument(
         "--condition",
@@ -130,6 +143,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN=VALUE",
         help=f"values of some columns (the others are drawn; {MISSING} asks for a missing value), or a class's name",
     )
+    parser.add_argument(
+        "--per-class",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="of slices: so many of each class in turn, such as 200 800",
+    )
+    parser.add_argument("--size", type=int, help="of slices: pixels a side, a divisor of the model's own")
     parser.add_argument("--seed", type=int, help="default: the seed of the study that trained the model")
     parser.add_argument("--first", type=int, default=0, help="number of the first scan; default 0")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is a GPU")

@@ -47,8 +47,9 @@ class Samples:
     """Synthetic brains.
 
     Attributes:
-        volumes: float32 [sample, x, y, z] in [-1, 1], background near -1, axes to right, front, top.
-        low_resolution: float32 [sample, x, y, z] at a quarter of the size, in [-1, 1].
+        volumes: float32 [sample, x, y, z] in [-1, 1], background near -1, axes to right, front, top; of a model of
+            slices [sample, row, column], row 0 at the top, in colour with a last axis of channels.
+        low_resolution: the same at a quarter of the size.
         labels: what the generator was told, as in :mod:`mrisynth.labels`; -1 without a condition.
         label_names: the same in words; ``n/a`` without a condition.
         seeds: seed of every sample's latent.
@@ -92,7 +93,8 @@ class Sampler:
         self.affine = np.array(facts["affine"])
         self.device = device
         self._family = family
-        network = network.to(device, memory_format=torch.channels_last_3d)
+        order = torch.channels_last_3d if self.recipe.dimensions == 3 else torch.contiguous_format
+        network = network.to(device, memory_format=order)
         self.network = network.eval().requires_grad_(requires_grad=False)
 
     @classmethod
@@ -107,7 +109,7 @@ class Sampler:
         for path in (folder / RECIPE, folder / WEIGHTS):
             if not path.is_file():
                 raise MrisynthError(f"{path} is missing; a model folder holds {RECIPE} and {WEIGHTS}.")
-        facts = _read_facts(folder / RECIPE)
+        facts = read_facts(folder / RECIPE)
         if sha256_of(folder / WEIGHTS) != facts["weights_sha256"]:
             raise MrisynthError(f"{folder / WEIGHTS} is not the file that {RECIPE} names (sha256); export it again.")
         recipe = ModelRecipe(**facts["model"])
@@ -172,12 +174,15 @@ class Sampler:
                 yield volumes[place], low[place], labels[place], seeds[place]
 
     def generate(self, latents: Tensor, labels: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return the volumes [n, x, y, z] and low-resolution volumes of latents [n, ...], on the device, in [-1, 1]."""
+        """Return the images of latents [n, ...], ordered as :class:`Samples` says, and those in low resolution.
+
+        They are on the device, in [-1, 1].
+        """
         told = torch.tensor(labels, device=self.device)
         precision = self.recipe.precision if self.device != "cpu" else "fp32"
         with torch.inference_mode(), computing_in(precision, told):
             volumes, low = self._family.sample(self.network, latents.to(self.device), told)
-        return volumes[:, 0], low[:, 0]
+        return _packed_order(volumes), _packed_order(low)
 
     def label_name(self, label: int) -> str:
         """Return a label in words, ``n/a`` where nothing is known."""
@@ -207,13 +212,14 @@ def write_shard(
         first: number of the first sample.
         count: number of samples.
         seed: as in :meth:`Sampler.draw`.
-        volumes_path: .npy, uint8 [sample, x, y, z], 0 .. 255.
+        volumes_path: .npy, uint8 [sample, x, y, z] or [sample, row, column], 0 .. 255.
         low_path: .npy, the low-resolution volumes likewise.
         table_path: TSV; columns of :func:`table_row`.
     """
-    size = sampler.recipe.size
+    colours = sampler.recipe.image_shape[:1] if sampler.recipe.channels > 1 else ()
+    shape = (count, *sampler.recipe.image_shape[1:], *colours)
     with atomic(volumes_path) as unfinished, atomic(low_path) as unfinished_low:
-        volumes = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=(count, size, size, size))
+        volumes = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
         allocate(unfinished, unfinished.stat().st_size)
         low_volumes: dict[int, np.ndarray] = {}
 
@@ -241,6 +247,11 @@ def unit_image(volume: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
     return image
 
 
+def _packed_order(images: Tensor) -> Tensor:
+    """Return [n, channels, ...] without the axis of one channel, or with that of several at the end."""
+    return images[:, 0] if images.shape[1] == 1 else images.movedim(1, -1)
+
+
 def _draw_and_write(
     sampler: Sampler, write: Callable[[int, Tensor, Tensor], None], *, first: int, count: int, seed: int | None
 ) -> list[dict[str, Any]]:
@@ -261,7 +272,12 @@ def _draw_and_write(
     return rows
 
 
-def _read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return the content of a model's recipe.json.
+
+    Raises:
+        MrisynthError: it is missing, or not of this version.
+    """
     facts = read_json(path)
     try:
         check_format(

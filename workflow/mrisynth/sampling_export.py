@@ -12,6 +12,7 @@ import pandas as pd
 from mrisynth.arrays import open_array
 from mrisynth.files import read_json, read_table
 from mrisynth.imaging.volume import write_volume
+from mrisynth.slices.drawn import write_drawn
 
 
 def read_samples(tables: Sequence[Path], *, recipe: Path) -> pd.DataFrame:
@@ -23,6 +24,19 @@ def read_samples(tables: Sequence[Path], *, recipe: Path) -> pd.DataFrame:
     """
     words = dict.fromkeys((column["name"] for column in read_json(recipe)["columns"]), "string")
     return pd.concat([read_table(table, **words).assign(shard=table.stem) for table in tables], ignore_index=True)
+
+
+def write_slices(images: Sequence[Path], tables: Sequence[Path], *, folder: Path, count: int) -> None:
+    """Write the first ``count`` slices of a model as :func:`mrisynth.slices.drawn.write_drawn` does.
+
+    Args:
+        images: the shards' arrays, uint8 [sample, row, column], in order.
+        tables: the shards' tables, in the same order.
+        folder: receives the files.
+    """
+    table = pd.concat([read_table(path) for path in tables], ignore_index=True)[:count]
+    packed = (np.asarray(image) for path in images for image in open_array(path))
+    write_drawn(zip(table["sample"], table["label"], packed, strict=False), folder)
 
 
 def write_nifti(volumes: Sequence[Path], tables: Sequence[Path], *, recipe: Path, folder: Path, count: int) -> None:

@@ -17,11 +17,13 @@ from mrisynth.cohorts.restricted import RESTRICTED, select_scans
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
 from mrisynth.plain_text import check_path
-from mrisynth.recipes import ModelRecipe
+from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
 from mrisynth.redistribution import Redistribution, decide
+from mrisynth.slice_checks import check_slice_model
 
 IXI_FOLDER = Path("resources/ixi/T1")
 IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
+_OF_SLICES = ("dimensions", "channels")
 _IXI_PERSON = re.compile(r"IXI\d{3}")
 
 
@@ -70,12 +72,13 @@ class Study:
     @cached_property
     def models(self) -> dict[str, ModelRecipe]:
         """The recipes of all models, by name; ``condition`` is the name of the condition's table."""
-        shared = {field.name for field in fields(ModelRecipe)} - {"name", "condition", "family_recipe"}
+        shared = {field.name for field in fields(ModelRecipe)} - {"name", "condition", "family_recipe", *_OF_SLICES}
         return {
             replicate: ModelRecipe(
                 name=replicate,
                 condition=self._condition_table(entry),
                 family_recipe=entry["recipe"],
+                dimensions=2 if entry["family"] in SLICE_FAMILIES else 3,
                 **{key: entry[key] for key in shared},
             )
             for name, entry in self.config["models"].items()
@@ -88,10 +91,32 @@ class Study:
         entries = self.config["models"].items()
         return {name: _replicates(name, entry["replicates"]) for name, entry in entries if entry["replicates"] > 1}
 
+    @property
+    def volume_models(self) -> dict[str, ModelRecipe]:
+        """The models of volumes."""
+        return {name: model for name, model in self.models.items() if model.dimensions == 3}
+
+    @property
+    def slice_models(self) -> dict[str, ModelRecipe]:
+        """The models of slices."""
+        return {name: model for name, model in self.models.items() if model.dimensions == 2}
+
     @cached_property
     def sizes(self) -> list[int]:
-        """Sizes of the pyramid: what the models need and what the configuration adds."""
-        return sorted({model.size for model in self.models.values()} | set(self.config["pyramid"]["sizes"]))
+        """Sizes of the pyramid: what the models need, what slices are cut from, what the configuration adds."""
+        cut = {self.cut_size} if self.slice_models else set()
+        wanted = {model.size for model in self.volume_models.values()} | cut
+        return sorted(wanted | set(self.config["pyramid"]["sizes"]))
+
+    @property
+    def cut_size(self) -> int:
+        """Size of the volumes that slices are cut from."""
+        return self.config["slices"]["volume_size"] or self.config["preprocessing"]["size"]
+
+    @cached_property
+    def slice_sizes(self) -> list[int]:
+        """Sizes of the packed slices."""
+        return sorted({model.size for model in self.slice_models.values()} | set(self.config["slices"]["sizes"]))
 
     @cached_property
     def conditions(self) -> list[str]:
@@ -179,13 +204,15 @@ class Study:
             ("evaluation.features", config["evaluation"]["features"], config["features"]),
             ("evaluation.validation_features", _named(config["evaluation"]["validation_features"]), config["features"]),
             ("clustering.features", [config["clustering"]["features"]], config["features"]),
-            ("clustering.feedback", config["clustering"]["feedback"], config["models"]),
+            ("clustering.feedback", config["clustering"]["feedback"], _of_volumes(config["models"])),
         ):
             for name in set(names) - set(known):
                 raise ConfigError(f"{self.source}: {key} names {name}; known are {', '.join(sorted(known))}.")
 
     def _check_model(self, name: str, entry: Mapping[str, Any]) -> None:
         self._check_start(name, entry["start_from"])
+        if entry["family"] in SLICE_FAMILIES:
+            check_slice_model(name, self.config, cut_size=self.cut_size, source=self.source)
         if entry["devices"] > entry["batch_size"]:
             raise ConfigError(
                 f"{self.source}: models.{name}.devices is {entry['devices']} but batch_size is {entry['batch_size']}; "
@@ -200,7 +227,7 @@ class Study:
                 f"{self.source}: models.{name}.condition is {entry['condition']}; known are {', '.join(known)}."
             )
         largest = self.config["preprocessing"]["size"]
-        if entry["size"] > largest:
+        if entry["size"] > largest and entry["family"] not in SLICE_FAMILIES:
             raise ConfigError(
                 f"{self.source}: models.{name}.size is {entry['size']} but preprocessing.size is {largest}; "
                 f"a model cannot be larger than the preprocessed brains."
@@ -237,6 +264,10 @@ class Study:
 def is_weights_file(start: str) -> bool:
     """Return whether ``start_from`` names a file and not a model."""
     return start.endswith((".pt", ".safetensors"))
+
+
+def _of_volumes(models: Mapping[str, Any]) -> list[str]:
+    return [name for name, entry in models.items() if entry["family"] not in SLICE_FAMILIES]
 
 
 def _named(name: str | None) -> list[str]:

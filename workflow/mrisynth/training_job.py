@@ -8,13 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import mrisynth
-from mrisynth.datasets import load_training_set
+from mrisynth.datasets import EmptySplitError, TrainingSet, load_training_set
 from mrisynth.errors import MrisynthError
+from mrisynth.files import read_json
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.chunk import ChunkFiles, train_chunk
@@ -32,7 +37,7 @@ class TrainingJob:
 
     Attributes:
         recipe: the model, as a dictionary.
-        pyramid: folder of the packed scans.
+        pyramid: folder of the packed scans, or of the packed slices.
         scans: the scans table, with ``split``.
         condition: the condition's table.
         previous: state that the chunk before left; None for the first.
@@ -46,6 +51,7 @@ class TrainingJob:
         field_mm: edge of the field of view in mm.
         threads: CPU threads of each process.
         images_planned: images of the whole training, of which the recipe holds those up to the end of the chunk.
+        lengths: recipe.json of the model that has found the best lengths of the stages; None for the planned ones.
     """
 
     recipe: dict[str, Any]
@@ -63,6 +69,7 @@ class TrainingJob:
     field_mm: float
     threads: int
     images_planned: int | None = None
+    lengths: str | None = None
 
     def run(self) -> None:
         """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric.
@@ -86,9 +93,9 @@ class TrainingJob:
                 f"command again: model {self.recipe['name']} is then trained from its first chunk."
             )
         _log.warning("chunk %d is trained again from %s", chunk, spare or "the beginning")
-        recipe = self.recipe | {
-            "images_total": min(self.recipe["images_total"], self.chunk * self.recipe["images_per_chunk"])
-        }
+        images = min(self.recipe["images_total"], self.chunk * self.recipe["images_per_chunk"])
+        has_schedule = ModelRecipe(**self.recipe).has_schedule
+        recipe = self.recipe if has_schedule else self.recipe | {"images_total": images}
         with tempfile.TemporaryDirectory() as scratch:
             beside = {name: str(Path(scratch, name)) for name in ("curve", "candidate", "watch")}
             again = replace(self, recipe=recipe, chunk=chunk, state=str(state), previous=spare and str(spare), **beside)
@@ -97,7 +104,15 @@ class TrainingJob:
     def _train(self) -> None:
         devices = self.recipe["devices"]
         images = Path(self.pyramid, f"{self.recipe['size']}.npy")
-        inputs = (images, Path(self.pyramid, "index.tsv"), self.scans, self.condition, self.previous, self.start)
+        inputs = (
+            images,
+            Path(self.pyramid, "index.tsv"),
+            self.scans,
+            self.condition,
+            self.previous,
+            self.start,
+            self.lengths,
+        )
         discard_outdated(self._stopped, inputs=[Path(file) for file in inputs if file])
         if devices == 1:
             self.run_as(Team(), device=choose_device())
@@ -124,13 +139,19 @@ class TrainingJob:
     def run_as(self, team: Team, *, device: str) -> None:
         """Train the chunk as one process of a team."""
         recipe = ModelRecipe(**self.recipe)
-        data = load_training_set(Path(self.pyramid), size=recipe.size, scans=self.scans, condition=self.condition)
+        load = partial(
+            load_training_set, Path(self.pyramid), size=recipe.size, scans=self.scans, condition=self.condition,
+            dimensions=recipe.dimensions,
+        )  # fmt: skip
+        data = load(splits=("train", "validation") if recipe.retrain_of else ("train",))
         train_chunk(
             recipe,
             images=data.images,
             rows=data.rows,
             labels=data.labels,
             weights=data.weights,
+            validation=_validation(load, recipe),
+            lengths=_lengths(self.lengths),
             columns=data.condition.columns,
             classes=data.condition.classes,
             files=ChunkFiles(
@@ -144,7 +165,7 @@ class TrainingJob:
             ),
             facts={
                 "label_counts": data.label_counts,
-                "affine": grid_affine(recipe.size, field_mm=self.field_mm).tolist(),
+                "affine": _affine(recipe, self.field_mm).tolist(),
                 "field_mm": self.field_mm,
                 "extra": {"training_scans": len(data.rows), "condition_warnings": data.condition.warnings},
             },
@@ -155,6 +176,38 @@ class TrainingJob:
             images_planned=self.images_planned,
             team=team,
         )
+
+
+def _affine(recipe: ModelRecipe, field_mm: float) -> np.ndarray:
+    """Return voxel index to world mm; of slices, whose place is not one, pixel index to mm from the first."""
+    if recipe.dimensions == 3:
+        return grid_affine(recipe.size, field_mm=field_mm)
+    pixel_mm = field_mm / recipe.size
+    return np.diag([pixel_mm, pixel_mm, 1.0, 1.0])
+
+
+def _validation(load: Callable[..., TrainingSet], recipe: ModelRecipe) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return rows and labels of the validation images of a family of slices; None where there are none."""
+    if not recipe.has_schedule or recipe.retrain_of:
+        return None
+    try:
+        data = load(splits=("validation",))
+    except EmptySplitError:
+        return None  # whoever needs them says so
+    return data.rows, data.labels
+
+
+def _lengths(recipe: str | None) -> dict[str, int]:
+    """Return the updates of every stage that the model of a recipe.json has found best."""
+    if recipe is None:
+        return {}
+    chosen = read_json(Path(recipe)).get("levels", [])
+    if not chosen:
+        raise MrisynthError(
+            f"{recipe}: this model has not found the best lengths of its levels (recipe.select_from: null); "
+            "models.retrain_of needs one that has."
+        )
+    return {stage["stage"]: stage["updates"] for stage in chosen}
 
 
 def _path(text: str | None) -> Path | None:

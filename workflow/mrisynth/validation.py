@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mrisynth.embedding.interface import FeatureNetwork
-from mrisynth.embedding.volumes import embed_volumes
+from mrisynth.embedding.volumes import embed_volumes, view_of
 from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, read_json, read_table, sha256_of, write_json, write_table
@@ -24,7 +24,7 @@ from mrisynth.progress import track
 from mrisynth.sampling import Sampler
 from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
-from mrisynth.training.export import ENCODERS, RECIPE, WEIGHTS
+from mrisynth.training.export import OTHER_FILES, RECIPE, WEIGHTS
 
 SMALLEST = 2
 """Scans that a distance needs."""
@@ -71,8 +71,9 @@ def validate_candidate(
     Raises:
         MrisynthError: the real scans were embedded by another network or at another size, or one has no split.
     """
-    _check_same_features(real, network, size=sampler.recipe.size)
-    held_out = real.rows(scans_of("validation", real, splits))
+    recipe = sampler.recipe
+    _check_same_features(real, network, view=view_of((recipe.size,) * recipe.dimensions))
+    held_out = real.rows([] if recipe.retrain_of else scans_of("validation", real, splits))
     kid = fid = float("nan")
     drawn = 0
     if len(held_out) >= SMALLEST:
@@ -130,8 +131,8 @@ def keep_best(candidates: Sequence[Path], tables: Sequence[Path], *, folder: Pat
     return chosen
 
 
-def _check_same_features(real: Embeddings, network: FeatureNetwork, *, size: int) -> None:
-    expected = network.description() | {"view": size}
+def _check_same_features(real: Embeddings, network: FeatureNetwork, *, view: int | str) -> None:
+    expected = network.description() | {"view": view}
     for key in ("features", "weights_sha256", "view"):
         if real.meta.get(key) != expected[key]:
             raise MrisynthError(
@@ -141,7 +142,7 @@ def _check_same_features(real: Embeddings, network: FeatureNetwork, *, size: int
 
 
 def _draw(sampler: Sampler, count: int, *, seed: int, what: str) -> np.ndarray:
-    volumes = np.empty((count, *[sampler.recipe.size] * 3), dtype=np.uint8)
+    volumes = np.empty((count, *[sampler.recipe.size] * sampler.recipe.dimensions), dtype=np.uint8)
     for place, (volume, *_) in enumerate(track(sampler.stream(count, seed=seed), f"{what}: samples", count)):
         volumes[place] = from_unit(volume)
     return volumes
@@ -192,7 +193,8 @@ def _whole(candidate: Path) -> Path:
 
 def _copy(candidate: Path, folder: Path, *, chosen: Mapping[str, Any]) -> None:
     facts = read_json(candidate / RECIPE)
-    for name, key in ((WEIGHTS, "weights_sha256"), (ENCODERS, "encoders_sha256")):
+    parts = {WEIGHTS: "weights_sha256"} | {name: f"{Path(name).stem}_sha256" for name in OTHER_FILES}
+    for name, key in parts.items():
         if key in facts and (not (candidate / name).is_file() or sha256_of(candidate / name) != facts[key]):
             raise MrisynthError(f"{candidate / name} is not the file that {RECIPE} names (sha256); delete {candidate}.")
     weights = sorted(path.name for path in candidate.glob("*.safetensors"))

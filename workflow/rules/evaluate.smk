@@ -2,7 +2,7 @@ rule score_model:
     """Score a model's samples with one metric of features, beside its untrained generator and the floor."""
     input:
         plan="<results>/training/{model}/plan.json",
-        scans="<results>/cohort/scans.tsv",
+        scans=splits_of_model,
         embeddings=embeddings_of_model,
     output:
         table=report(
@@ -84,11 +84,7 @@ rule judge_controls:
 rule collect_metrics:
     """All scores of all models and controls in one long table."""
     input:
-        models=expand(
-            "<results>/{metric}/{model}.tsv",
-            metric=EVALUATION["metrics"],
-            model=STUDY.models,
-        ),
+        models=scores_of_models(".tsv", EVALUATION["metrics"]),
         controls=scores_of_controls,
     output:
         report(
@@ -114,11 +110,7 @@ rule compare_models:
     """Every two models against one another, with paired intervals."""
     input:
         metrics="<results>/metrics.tsv",
-        replicates=expand(
-            "<results>/{metric}/{model}.npz",
-            metric=[name for name in EVALUATION["metrics"] if name in PAIRED_METRICS],
-            model=STUDY.models,
-        ),
+        replicates=scores_of_models(".npz", PAIRED_METRICS),
     output:
         report(
             "<results>/comparison.tsv",

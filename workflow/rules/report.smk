@@ -41,8 +41,15 @@ rule write_report:
             model=STUDY.models,
             shard=STUDY.shards()[:1],
         ),
-        untrained=f"<results>/controls/{next(iter(STUDY.models))}/untrained.npy",
-        noise=f"<results>/controls/{next(iter(STUDY.models.values())).size}/noise.npy",
+        slices=packed_slices,
+        untrained=[
+            f"<results>/controls/{model}/untrained.npy"
+            for model in list(STUDY.volume_models)[:1]
+        ],
+        noise=[
+            f"<results>/controls/{model.size}/noise.npy"
+            for model in list(STUDY.volume_models.values())[:1]
+        ],
         curves=training_curves,
         watches=training_watches,
         validation=expand("<results>/models/{model}/validation.tsv", model=STUDY.models),

@@ -48,7 +48,7 @@ rule collect_samples:
 
 
 rule write_nifti:
-    """Write the first samples of a model as NIfTI; apart from their table, which scores wait for."""
+    """Write the first samples of a model as NIfTI, of slices as PNG, too; apart from their table, which scores await."""
     input:
         volumes=expand(
             "<results>/samples/{{model}}/shards/{shard}.npy", shard=STUDY.shards()
@@ -70,6 +70,7 @@ rule write_nifti:
         runtime="1h",
     params:
         nifti=STUDY.config["sampling"]["nifti"],
+        dimensions=lambda wildcards: STUDY.models[wildcards.model].dimensions,
     script:
         "../scripts/write_nifti.py"
 

@@ -25,12 +25,13 @@ rule plan_training:
 rule train_chunk:
     """Train one chunk of a model; chunks chain, so a killed job loses one chunk at most."""
     input:
-        index="<results>/pyramid/index.tsv",
-        images=lambda wildcards: f"<results>/pyramid/{STUDY.models[wildcards.model].size}.npy",
+        index=packed_index,
+        images=packed_images,
         scans="<results>/cohort/scans.tsv",
         condition=condition_of_model,
         previous=previous_chunk,
         start=start_of_model,
+        lengths=found_lengths,
     output:
         state=temp("<results>/training/{model}/state-{chunk}.pt"),
         curve="<results>/training/{model}/curve-{chunk}.tsv",

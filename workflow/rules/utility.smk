@@ -2,6 +2,7 @@ rule score_condition_fidelity:
     """Read the condition of a model back from its samples with readers that learned from real scans alone."""
     input:
         scans="<results>/cohort/scans.tsv",
+        slices=slices_of_model,
         condition=condition_of_model,
         samples="<results>/samples/{model}/samples.tsv",
         embeddings=embeddings_of_model,
@@ -65,14 +66,11 @@ rule score_utility:
     """Score what predictors learn from a model's samples, from real scans and from both, on held-out real scans."""
     input:
         scans="<results>/cohort/scans.tsv",
+        slices=slices_of_model,
         condition=condition_of_model,
         samples="<results>/samples/{model}/samples.tsv",
         embeddings=embeddings_of_model,
-        network=(
-            "<results>/utility/{model}.network.tsv"
-            if EVALUATION["utility"]["cnn"]
-            else []
-        ),
+        network=utility_network,
     output:
         report(
             "<results>/utility/{model}.tsv",

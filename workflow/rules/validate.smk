@@ -3,7 +3,7 @@ rule validate_chunk:
     input:
         candidate="<results>/training/{model}/candidate-{chunk}",
         real=validation_embeddings,
-        scans="<results>/cohort/scans.tsv",
+        scans=splits_of_model,
         weights=validation_weights,
     output:
         "<results>/training/{model}/validation-{chunk}.tsv",
@@ -18,8 +18,10 @@ rule validate_chunk:
         mem=memory(8, 16, 24),
         runtime="4h",
     params:
-        features=VALIDATION_FEATURES,
-        spec=STUDY.config["features"][VALIDATION_FEATURES],
+        features=lambda wildcards: validation_features(wildcards.model),
+        spec=lambda wildcards: STUDY.config["features"][
+            validation_features(wildcards.model)
+        ],
         samples=STUDY.config["evaluation"]["validation_samples"],
         seed=STUDY.seed,
         cache=FEATURE_CACHE,

@@ -1,7 +1,8 @@
 """Score one model, its untrained generator and its low resolution with one metric."""
 
+from mrisynth.datasets import split_table
 from mrisynth.embeddings import read_embeddings
-from mrisynth.files import read_table, write_table
+from mrisynth.files import write_table
 from mrisynth.joblog import running
 from mrisynth.metrics.study_scores import score_model
 from mrisynth.score_files import save_replicates
@@ -12,7 +13,7 @@ with running(snakemake):
         snakemake.wildcards.metric,
         read_embeddings(snakemake.input.embeddings),
         model=snakemake.wildcards.model,
-        scans=read_table(snakemake.input.scans),
+        scans=split_table(snakemake.input.scans),
         seed=snakemake.params.seed,
         draws=settings["floor_draws"],
         replicates=settings["resamplings"],

@@ -7,6 +7,7 @@ from mrisynth.conditions import read_condition
 from mrisynth.joblog import running
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.device import plan_training
+from mrisynth.training.export import RECIPE
 from mrisynth.training_job import TrainingJob
 
 with running(snakemake):
@@ -34,4 +35,5 @@ with running(snakemake):
         field_mm=snakemake.params.field_mm,
         threads=snakemake.threads,
         images_planned=where.images_planned,
+        lengths=str(Path(str(found.lengths), RECIPE)) if found.lengths else None,
     ).run()

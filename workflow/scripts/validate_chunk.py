@@ -2,22 +2,24 @@
 
 from pathlib import Path
 
+from mrisynth.datasets import split_table
 from mrisynth.embedding import load_network
 from mrisynth.embedding.volumes import feature_spec
 from mrisynth.embeddings import load_embeddings
-from mrisynth.files import read_table, write_table
+from mrisynth.files import write_table
 from mrisynth.joblog import running
 from mrisynth.sampling import Sampler
 from mrisynth.training.device import choose_device
 from mrisynth.validation import validate_candidate
 
 with running(snakemake):
-    params, scans, device = snakemake.params, read_table(snakemake.input.scans), choose_device()
+    params, scans, device = snakemake.params, split_table(snakemake.input.scans), choose_device()
+    sampler = Sampler.load(snakemake.input.candidate, device=device)
     spec = feature_spec(params.features, params.spec, weights=str(snakemake.input.weights))
     table = validate_candidate(
-        Sampler.load(snakemake.input.candidate, device=device),
+        sampler,
         chunk=int(snakemake.wildcards.chunk),
-        network=load_network(spec, device=device),
+        network=load_network(spec, device=device, dimensions=sampler.recipe.dimensions),
         real=load_embeddings(snakemake.input.real),
         splits=dict(zip(scans["scan"], scans["split"], strict=True)),
         samples=params.samples,

@@ -1,15 +1,14 @@
-"""Write the first of a model's samples as NIfTI."""
+"""Write the first of a model's samples as NIfTI; of slices as PNG, too."""
 
 from pathlib import Path
 
 from mrisynth.joblog import running
-from mrisynth.sampling_export import write_nifti
+from mrisynth.sampling_export import write_nifti, write_slices
 
 with running(snakemake):
-    write_nifti(
-        list(map(Path, snakemake.input.volumes)),
-        list(map(Path, snakemake.input.tables)),
-        recipe=Path(snakemake.input.recipe),
-        folder=Path(snakemake.output[0]),
-        count=snakemake.params.nifti,
-    )
+    arrays, tables = ([Path(path) for path in snakemake.input[name]] for name in ("volumes", "tables"))
+    folder, count = Path(snakemake.output[0]), snakemake.params.nifti
+    if snakemake.params.dimensions == 2:
+        write_slices(arrays, tables, folder=folder, count=count)
+    else:
+        write_nifti(arrays, tables, recipe=Path(snakemake.input.recipe), folder=folder, count=count)

@@ -14,9 +14,7 @@ with running(snakemake):
         for path in map(Path, paths):
             by_model[path.parent.name].append(path)
     rounds = zip(map(Path, found.maps), map(Path, found.overlaps), map(Path, found.facts), strict=True)
-    clusters = {
-        picture.stem: ClusterFiles(picture=picture, overlap=overlap, facts=facts) for picture, overlap, facts in rounds
-    }
+    clusters = {one[0].stem: ClusterFiles(picture=one[0], overlap=one[1], facts=one[2]) for one in rounds}
     tables = ("metrics", "comparison", "verdicts", "quality", "scans", "balance", "replicates", "citations")
     write_study_report(
         Path(snakemake.output.page),
@@ -27,7 +25,8 @@ with running(snakemake):
             **{name: Path(found[name]) for name in tables},
             pyramid=Path(found.index).parent,
             samples=dict(zip(models, map(Path, found.shards), strict=True)),
-            controls={"untrained": Path(found.untrained), "noise": Path(found.noise)},
+            slices=Path(found.slices[0]).parent if found.slices else None,
+            controls={name: Path(found[name]) for name in ("untrained", "noise") if found[name]},
             curves=curves,
             watches=watches,
             validation=dict(zip(models, map(Path, found.validation), strict=True)),

@@ -9,7 +9,7 @@ from mrisynth.embedding.three_planes import SHARE, ThreePlanes
 from mrisynth.embedding.treatment import IN_WORDS, UNIT
 from mrisynth.embedding.weights import load_weights
 from mrisynth.errors import ConfigError
-from mrisynth.feature_weights import COHORT_ENCODER, PUBLISHED
+from mrisynth.feature_weights import COHORT_ENCODER, NETWORKS_OF_SLICES, PUBLISHED
 from mrisynth.networks.inception import INCEPTION_WIDTH
 from mrisynth.networks.medicalnet import MEDICALNET_WIDTH
 
@@ -18,13 +18,24 @@ __all__ = ["FeatureNetwork", "FeatureSpec", "load_network"]
 NETWORKS = (*PUBLISHED, COHORT_ENCODER, "random")
 
 
-def load_network(spec: FeatureSpec, *, device: str = "cpu") -> FeatureNetwork:
+def load_network(spec: FeatureSpec, *, device: str = "cpu", dimensions: int = 3) -> FeatureNetwork:
     """Return the feature network of one entry under ``features:``, ready to be called.
+
+    Args:
+        spec: the entry.
+        device: where it runs.
+        dimensions: 3 for volumes, 2 for slices, which not all networks take
+            (:data:`mrisynth.feature_weights.NETWORKS_OF_SLICES`).
 
     Raises:
         ConfigError: the network is unknown, needs ``weights``, or does not take the ``input``.
         MrisynthError: the file of weights is missing or wrong.
     """
+    if dimensions == 2 and spec.network not in NETWORKS_OF_SLICES:
+        raise ConfigError(
+            f"features.{spec.name}.network is {spec.network!r}, which takes no slices; expected one of: "
+            f"{', '.join(NETWORKS_OF_SLICES)}."
+        )
     if spec.network not in NETWORKS:
         raise ConfigError(f"features.{spec.name}.network is {spec.network!r}, expected one of: {', '.join(NETWORKS)}.")
     if spec.input != UNIT and spec.network != "medicalnet_resnet50":
@@ -40,22 +51,25 @@ def load_network(spec: FeatureSpec, *, device: str = "cpu") -> FeatureNetwork:
             trained_on="nothing",
             width=spec.width,
             input_treatment=IN_WORDS[UNIT],
-            module=RandomNetwork(width=spec.width, seed=spec.seed).to(device),
+            module=RandomNetwork(width=spec.width, seed=spec.seed, dimensions=dimensions).to(device),
             device=device,
         )
     if spec.weights is None:
         raise ConfigError(f"features.{spec.name}.weights is missing: {spec.network} needs a file of weights.")
     if spec.network == COHORT_ENCODER:
         return load_encoder(spec.weights, name=spec.name, device=device)
-    return _published(spec, device=device)
+    return _published(spec, device=device, dimensions=dimensions)
 
 
-def _published(spec: FeatureSpec, *, device: str) -> FeatureNetwork:
+def _published(spec: FeatureSpec, *, device: str, dimensions: int) -> FeatureNetwork:
     known = PUBLISHED[spec.network]
     sha256 = spec.sha256 or known.sha256
     module = load_weights(spec.weights, network=spec.network, sha256=sha256)
     width, in_words = MEDICALNET_WIDTH, IN_WORDS[spec.input]
-    if spec.network == "inception":
+    if spec.network == "inception" and dimensions == 2:
+        width = INCEPTION_WIDTH
+        in_words = "values in [0, 1]; resized to 299 x 299 (bilinear), scaled to -1 .. 1, three equal channels"
+    elif spec.network == "inception":
         module, width = ThreePlanes(module, slices=spec.slices), 3 * INCEPTION_WIDTH
         in_words = (
             f"values in [0, 1]; {spec.slices} slices along each axis, evenly spaced in its middle {SHARE:.0%}, resized "

@@ -34,11 +34,13 @@ def embed(images: np.ndarray | Sequence[np.ndarray], network: FeatureNetwork, *,
 
 
 def embedded(images: Iterable[np.ndarray], network: FeatureNetwork, *, what: str, count: int) -> Iterator[np.ndarray]:
-    """Yield the features of one of ``count`` volumes after the other, float32 [width]; see :func:`embed`."""
+    """Yield the features of one of ``count`` volumes or slices after the other, float32 [width]; see :func:`embed`."""
     progress = Progress(what, count)
     for row, image in enumerate(images):
-        if image.ndim != 3 or image.dtype != np.uint8:
-            raise MrisynthError(f"{what}: expected uint8 volumes [x, y, z], found {image.dtype} {image.shape}.")
+        if image.ndim not in (2, 3) or image.dtype != np.uint8:
+            raise MrisynthError(
+                f"{what}: expected uint8 volumes [x, y, z] or slices [row, column], found {image.dtype} {image.shape}."
+            )
         features = network(torch.from_numpy(np.array(image))[None, None]).numpy()[0]
         if not np.isfinite(features).all():
             raise MrisynthError(

@@ -25,6 +25,11 @@ def feature_spec(name: str, entry: Mapping[str, Any], *, weights: str) -> Featur
     return FeatureSpec(name=name, weights=Path(weights) if weights else None, **given)
 
 
+def view_of(shape: tuple[int, ...]) -> int | str:
+    """Return what a feature network sees of an image of this shape: the size of a volume, ``slice 64`` of a slice."""
+    return int(shape[0]) if len(shape) == 3 else f"slice {shape[0]}"
+
+
 def embed_volumes(
     images: np.ndarray | Sequence[np.ndarray],
     ids: Sequence[str],
@@ -33,10 +38,10 @@ def embed_volumes(
     what: str,
     cache: Path | None = None,
 ) -> Embeddings:
-    """Embed uint8 volumes whose names are ``ids``; equal volumes are embedded once.
+    """Embed uint8 volumes, or grey slices, whose names are ``ids``; equal ones are embedded once.
 
     Args:
-        images: uint8 [n, x, y, z] or n volumes of one shape.
+        images: uint8 [n, x, y, z] or [n, row, column], or n of one shape.
         ids: n names.
         network: the feature network.
         what: words for the progress line.
@@ -58,7 +63,7 @@ def embed_volumes(
         )
     known = _known(images, sha256, network, what=what, cache=cache)
     features = np.stack([known[name] for name in sha256])
-    meta = network.description() | {"view": int(shapes.pop()[0])}
+    meta = network.description() | {"view": view_of(shapes.pop())}
     return Embeddings(features=features, ids=list(ids), meta=meta, image_sha256=sha256)
 
 

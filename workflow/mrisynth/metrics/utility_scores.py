@@ -9,6 +9,7 @@ import numpy as np
 
 from mrisynth.metrics.class_means import Estimate, half_sample_estimate, mean_over_classes
 from mrisynth.metrics.labelled import LabelledSet
+from mrisynth.metrics.roc import area
 from mrisynth.metrics.table import Better
 from mrisynth.metrics.utility import ARMS, Draw, Task
 
@@ -138,24 +139,6 @@ def utility_scores(
                 )
             )  # fmt: skip
     return values
-
-
-def area(chances: np.ndarray, truth: np.ndarray) -> float:
-    """Return the area under the ROC curve, over classes the mean of one against the rest.
-
-    It is the share of pairs of a row of the class and another in which the first has the larger probability; half where
-    both are equal (Hanley and McNeil 1982).
-
-    Args:
-        chances: [n, classes].
-        truth: int64 [n], number of the class; every class occurs, and so does another.
-    """
-    areas = []
-    for number in [1] if chances.shape[1] == 2 else range(chances.shape[1]):
-        mine, others = chances[truth == number, number], chances[truth != number, number]
-        above = (mine[:, None] > others).mean() + (mine[:, None] == others).mean() / 2
-        areas.append(float(above))
-    return float(np.mean(areas))
 
 
 def _number(draws: Sequence[Draw], arm: str) -> int:

@@ -10,7 +10,8 @@ from mrisynth.errors import ConfigError
 if TYPE_CHECKING:
     from mrisynth.models.interface import Family
 
-FAMILIES = {"hagan": "Hagan", "wgp_hagan": "WgpHagan"}
+VOLUME_FAMILIES = {"hagan": "Hagan", "wgp_hagan": "WgpHagan"}
+FAMILIES = VOLUME_FAMILIES | {"pacgan": "Pacgan", "stylegan": "Stylegan", "r3gan": "R3gan"}
 
 
 def family(name: str) -> Family:

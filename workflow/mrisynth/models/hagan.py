@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
 from math import prod
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mrisynth.errors import ConfigError
+from mrisynth.models.contexts import frozen, seeded
 from mrisynth.models.hagan_losses import critic_loss, generator_loss, global_encoder_loss, slab_encoder_loss
 from mrisynth.models.hagan_settings import HaganSettings
 from mrisynth.models.hagan_step import Step
@@ -20,7 +20,6 @@ from mrisynth.networks.hagan_critics import LowCritic, SlabCritic
 from mrisynth.networks.hagan_encoders import GlobalEncoder, SlabEncoder
 from mrisynth.networks.hagan_generator import HaganGenerator
 from mrisynth.recipes import ModelRecipe
-from mrisynth.seeds import derive_seed
 from mrisynth.training.augmentation import draw_augmentation
 
 _ENCODERS = ("encoder_slab", "encoder_global")
@@ -49,7 +48,7 @@ class Hagan:
         """Return the one stage."""
         return [Stage(name="adversarial")]
 
-    def batches_per_update(self, recipe: ModelRecipe) -> int:
+    def batches_per_update(self, recipe: ModelRecipe, stage: Stage) -> int:
         """Return one batch for each step of the critics."""
         return self.settings(recipe).critic_steps
 
@@ -69,7 +68,7 @@ class Hagan:
         """Return one untrained network, on the CPU."""
         settings, size, width = self.settings(recipe), recipe.size, self.settings(recipe).width
         critic = {"width": width, "classes": prod(columns) if columns else 0, "spectral_norm": settings.spectral_norm}
-        with _seeded(seed, recipe.name, name):
+        with seeded(seed, recipe.name, name):
             match name:
                 case "generator":
                     return _generator(settings, size=size, columns=columns)
@@ -110,7 +109,14 @@ class Hagan:
         )
 
     def update(
-        self, state: State, batches: Sequence[Batch], *, stage: Stage, step: int, generator: torch.Generator
+        self,
+        state: State,
+        batches: Sequence[Batch],
+        *,
+        stage: Stage,
+        step: int,
+        progress: float,
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Do the critics' steps, the generator's and the encoders'; see :class:`mrisynth.models.interface.Family`."""
         settings, networks = self.settings(state.recipe), state.networks
@@ -121,13 +127,13 @@ class Hagan:
         for batch in batches:
             drawn = _drawn(state, settings, batch, starts=starts, random=generator)
             taken.step(critic_loss, replace(drawn, penalised=penalised), ["critics"])
-        with _frozen(networks["critic_high"], networks["critic_low"]):
+        with frozen(networks["critic_high"], networks["critic_low"]):
             for _ in range(settings.generator_steps):
                 if settings.new_latents:
                     drawn = _drawn(state, settings, batches[-1], starts=starts, random=generator)
                 taken.step(generator_loss, drawn, ["generator"])
         reached = ["generator"] if settings.encoders == "attached" else []
-        with _frozen(*([] if reached else [networks["generator"]])):
+        with frozen(*([] if reached else [networks["generator"]])):
             for name, loss in zip(_ENCODERS, (slab_encoder_loss, global_encoder_loss), strict=True):
                 if name in networks:
                     taken.step(loss, replace(drawn, recorded={}), [name, *reached])
@@ -218,24 +224,3 @@ def _check_together(recipe: ModelRecipe, settings: HaganSettings) -> None:
 def _adam(weights: Iterable[nn.Parameter], learning_rate: float, betas: Sequence[float]) -> torch.optim.Adam:
     weights = list(weights)
     return torch.optim.Adam(weights, lr=learning_rate, betas=tuple(map(float, betas)), fused=not weights[0].is_meta)
-
-
-@contextmanager
-def _seeded(seed: int, *entity: str) -> Iterator[None]:
-    """Give torch's initial weights a seed of their own and leave the surrounding random state untouched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "initial", *entity))
-        yield
-
-
-@contextmanager
-def _frozen(*networks: nn.Module) -> Iterator[None]:
-    """Let gradients pass through the networks without computing those of their weights."""
-    thawed = [weight for network in networks for weight in network.parameters() if weight.requires_grad]
-    for weight in thawed:
-        weight.requires_grad_(requires_grad=False)
-    try:
-        yield
-    finally:
-        for weight in thawed:
-            weight.requires_grad_(requires_grad=True)

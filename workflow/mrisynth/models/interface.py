@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,10 @@ from mrisynth.training.steps import Stepper
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Real images [batch, 1, size, size, size] in [-1, 1] and their class numbers [batch]; -1 is missing."""
+    """Real images in [-1, 1] and their class numbers [batch]; -1 is missing.
+
+    Volumes are [batch, 1, size, size, size], slices [batch, channels, size, size] with row 0 at the top.
+    """
 
     images: Tensor
     labels: Tensor
@@ -44,6 +47,9 @@ class State:
         skipped_in_a_row: those among the last updates without a good one between.
         rollbacks: how often the training went back to weights from before.
         augmentation: strength of the adaptive augmentation, 0 to 1.
+        best: the best weights of the present stage so far, where a family has them judged; else None.
+        chosen: what was chosen of every stage that has ended, see :mod:`mrisynth.training.selection`.
+        lengths: updates of stages by name, where another training has found out how many are best; not saved.
         stepper: takes optimiser steps; of it, only the number of parts is saved.
     """
 
@@ -57,6 +63,9 @@ class State:
     skipped_in_a_row: int = 0
     rollbacks: int = 0
     augmentation: float = 0.0
+    best: dict[str, Any] | None = None
+    chosen: list[dict[str, Any]] = field(default_factory=list)
+    lengths: dict[str, int] = field(default_factory=dict)
     stepper: Stepper = field(default_factory=Stepper)
 
 
@@ -69,8 +78,8 @@ class Family(Protocol):
         """Return the stages of the training in order."""
         ...
 
-    def batches_per_update(self, recipe: ModelRecipe) -> int:
-        """Return how many batches of real images one update takes."""
+    def batches_per_update(self, recipe: ModelRecipe, stage: Stage) -> int:
+        """Return how many batches of real images, each of the recipe's size, one update of a stage takes."""
         ...
 
     def latent_shape(self, recipe: ModelRecipe) -> tuple[int, ...]:
@@ -99,7 +108,14 @@ class Family(Protocol):
         ...
 
     def update(
-        self, state: State, batches: Sequence[Batch], *, stage: Stage, step: int, generator: torch.Generator
+        self,
+        state: State,
+        batches: Sequence[Batch],
+        *,
+        stage: Stage,
+        step: int,
+        progress: float,
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Do one update; return its losses, and under ``skipped`` how many of its steps were not finite.
 
@@ -110,10 +126,23 @@ class Family(Protocol):
             batches: :meth:`batches_per_update` batches.
             stage: one of :meth:`stages`.
             step: number of the update, from 0.
+            progress: share of the stage's updates that were done before this one, from 0 and below 1.
             generator: source of every random draw of this update, on the CPU.
         """
         ...
 
     def sample(self, network: nn.Module, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return volumes [batch, 1, size, size, size] and low-resolution volumes, both in [-1, 1]."""
+        """Return images, of the shape of :class:`Batch`, and the same in low resolution, both in [-1, 1]."""
+        ...
+
+
+class JudgedFamily(Family, Protocol):
+    """A family that has its stages judged, so that each goes on from the best weights of the one before."""
+
+    def judged_from(self, recipe: ModelRecipe) -> float | None:
+        """Return the share of every stage from which on its epochs are judged; None for no judging."""
+        ...
+
+    def judge(self, state: State, batch: Batch, *, generator: torch.Generator) -> float:
+        """Return how good the state is on all validation images; higher is better."""
         ...

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mrisynth.reporting.slice_words import slice_words
+
 GROUPS = {
     "Fidelity": "Do samples look like real scans?",
     "Variety": "Do samples differ from each other as much as real scans do?",
@@ -144,6 +146,9 @@ def words(metric: str) -> Words:
         return replace(_KNOWN[_ACCURACY], title=f"{_KNOWN[_ACCURACY].title}, {column}")
     if metric.startswith(_UTILITY):
         return _utility(metric)
+    if about := slice_words(metric):
+        title, group, kind, meaning = about
+        return Words(title=title, group=group, meaning=meaning, **_KINDS[kind])
     return Words(title=metric, group="Other", meaning="")
 
 

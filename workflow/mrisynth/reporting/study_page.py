@@ -28,6 +28,7 @@ from mrisynth.reporting.training_section import (
 )
 from mrisynth.reporting.volumes import Volumes, gallery, mean_and_spread, real_beside_synthetic
 from mrisynth.reporting.watching import health_report
+from mrisynth.slices.slice_set import open_slices
 from mrisynth.store import Pyramid, open_pyramid
 
 _GALLERY_COLUMNS = 8
@@ -50,6 +51,7 @@ class StudyFiles:
         scans: the scans table, with ``split``.
         balance: the balance of the splits.
         pyramid: folder of the packed scans.
+        slices: folder of the packed slices; None where no model is of slices.
         samples: model -> uint8 [n, x, y, z] of its samples.
         controls: ``untrained`` and ``noise`` -> uint8 [n, x, y, z], shown under the models; may be empty.
         curves: model -> loss curves of its chunks, in order.
@@ -75,6 +77,7 @@ class StudyFiles:
     replicates: Path
     clusters: Mapping[str, ClusterFiles]
     citations: Path | None = None
+    slices: Path | None = None
 
 
 def write_study_report(
@@ -155,14 +158,14 @@ def _sample_figures(
 ) -> list[Figure]:
     samples = {model: open_array(path) for model, path in files.samples.items()}
     controls = {name: open_array(path) for name, path in files.controls.items()}
-    real = {size: _test_volumes(files.pyramid, size, scans) for size in {model["size"] for model in models.values()}}
+    real = {kind: _test_images(files, kind, scans) for kind in {_kind(recipe) for recipe in models.values()}}
     found = []
-    for size, (words, volumes) in sorted(real.items()):
-        mine = {name: samples[name] for name in models if models[name]["size"] == size}
-        mine |= {name: volume for name, volume in controls.items() if volume.shape[1] == size}
-        found += _overview({words: volumes} | mine, size, figures)
+    for (dimensions, size), (words, volumes) in sorted(real.items(), reverse=True):
+        mine = {name: samples[name] for name, recipe in models.items() if _kind(recipe) == (dimensions, size)}
+        mine |= {name: drawn for name, drawn in controls.items() if drawn.shape[1:] == (size,) * dimensions}
+        found += _overview({words: volumes} | mine, figures, dimensions=dimensions, size=size)
     for model, recipe in models.items():
-        words, volumes = real[recipe["size"]]
+        words, volumes = real[_kind(recipe)]
         path = figures / f"samples_{model}.png"
         real_beside_synthetic(volumes, samples[model], path, titles=(words, f"samples of {model}"))
         condition = "unconditional" if recipe["condition"] == "none" else f"condition {recipe['condition']}"
@@ -173,10 +176,16 @@ def _sample_figures(
     return found
 
 
-def _overview(sources: Mapping[str, Volumes], size: int, figures: Path) -> list[Figure]:
-    real = next(iter(sources))
-    rows, spread = figures / f"gallery_{size}.png", figures / f"spread_{size}.png"
-    gallery(sources, rows, title=f"Axial slices at size {size}", columns=_GALLERY_COLUMNS)
+def _kind(recipe: Mapping[str, Any]) -> tuple[int, int]:
+    """Return dimensions and size of what a model draws."""
+    return recipe.get("dimensions", 3), recipe["size"]
+
+
+def _overview(sources: Mapping[str, Volumes], figures: Path, *, dimensions: int, size: int) -> list[Figure]:
+    real, view = next(iter(sources)), f"{'' if dimensions == 3 else 'slice'}{size}"
+    rows, spread = figures / f"gallery_{view}.png", figures / f"spread_{view}.png"
+    title = "Axial slices" if dimensions == 3 else "Slices"
+    gallery(sources, rows, title=f"{title} at size {size}", columns=_GALLERY_COLUMNS)
     count = min(_VOLUMES_FOR_SPREAD, *(len(volumes) for volumes in sources.values()))
     mean_and_spread(
         {name: volumes[:count] for name, volumes in sources.items()}, spread,
@@ -185,15 +194,15 @@ def _overview(sources: Mapping[str, Volumes], size: int, figures: Path) -> list[
     return [
         Figure(
             f"{real[0].upper()}{real[1:]} and samples of every model, size {size}",
-            "Axial slices through the centre of the field, the first scans and samples by number, none chosen; "
-            "below them, where this size has them, noise and what the first model's generator drew untrained. One grey "
-            "scale for all: 0 is black, the top of the brain's range white.",
+            f"{'Axial slices through the centre of the field, the' if dimensions == 3 else 'The'} first scans and "
+            "samples by number, none chosen; below them, where this size has them, noise and what the first model's "
+            "generator drew untrained. One grey scale for all: 0 is black, the top of the brain's range white.",
             rows,
             "Samples",
         ),
         Figure(
             f"Mean and spread, size {size}",
-            f"Voxel by voxel over {count} volumes of each source, two planes. Spread is the standard deviation, in one "
+            f"Voxel by voxel over {count} images of each source. Spread is the standard deviation, in one "
             "colour scale set by the real scans. A model that repeats itself has a sharp mean and a dark spread.",
             spread,
             "Samples",
@@ -201,15 +210,26 @@ def _overview(sources: Mapping[str, Volumes], size: int, figures: Path) -> list[
     ]
 
 
-def _test_volumes(folder: Path, size: int, scans: pd.DataFrame) -> tuple[str, Volumes]:
-    """Return test scans, or training scans where there is no test scan, and words for which they are."""
-    packed: Pyramid = open_pyramid(folder, size)
+def _test_images(files: StudyFiles, kind: tuple[int, int], scans: pd.DataFrame) -> tuple[str, Volumes]:
+    """Return test scans or slices, or those of training where there is none, and words for which they are."""
+    dimensions, size = kind
+    if dimensions == 2:
+        return _test_slices(files.slices, size)
+    packed: Pyramid = open_pyramid(files.pyramid, size)
     splits = dict(zip(scans["scan"], scans["split"], strict=True))
     for split, words in (("test", "real test scans"), ("train", "real training scans")):
         names = [scan for scan in packed.scans if splits.get(scan) == split][:_VOLUMES_FOR_SPREAD]
         if names:
             return words, [packed.images[row] for row in packed.rows(names)]
     return "real scans", packed.images[:_VOLUMES_FOR_SPREAD]
+
+
+def _test_slices(folder: Path, size: int) -> tuple[str, Volumes]:
+    slices = open_slices(folder, size)
+    for split, words in (("test", "real test slices"), ("train", "real training slices")):
+        if len(rows := slices.rows(split=split)):
+            return words, [slices.images[row] for row in rows[:_VOLUMES_FOR_SPREAD]]
+    return "real slices", slices.images[:_VOLUMES_FOR_SPREAD]
 
 
 def _balance(files: StudyFiles) -> Table:

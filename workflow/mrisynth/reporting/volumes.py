@@ -1,4 +1,7 @@
-"""Figures of brains: grids of scans and samples in three planes, side by side, their mean and their spread."""
+"""Figures of brains: grids of scans and samples in three planes, side by side, their mean and their spread.
+
+Slices are drawn as they are, in one row.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from mrisynth.planes import PLANES, plane
 from mrisynth.reporting.style import INK, MUTED, NIGHT, house_style, new_figure, save, wrapped
 
 Volumes = np.ndarray | Sequence[np.ndarray]
-"""uint8 [n, x, y, z], or n volumes that are read only where they are drawn."""
+"""uint8 [n, x, y, z] or slices [n, row, column], or n of them that are read only where they are drawn."""
 
 _TILE_INCHES = 1.0
 _LABEL_INCHES = 1.5
@@ -33,9 +36,10 @@ def real_beside_synthetic(
     """
     count = min(columns, len(real), len(synthetic))
     with house_style():
-        figure = new_figure(2 * count * _TILE_INCHES + 0.7, 3 * _TILE_INCHES + 0.3)
+        names = _planes(real)
+        figure = new_figure(2 * count * _TILE_INCHES + 0.7, len(names) * _TILE_INCHES + 0.3)
         for half, volumes, title in zip(figure.subfigures(1, 2, wspace=0.03), (real, synthetic), titles, strict=True):
-            rows = {name: [plane(volume, name) for volume in volumes[:count]] for name in PLANES}
+            rows = {name: [_drawn(volume, name) for volume in volumes[:count]] for name in names}
             half.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
             _tiles(half, rows, columns=count)
         _pack(figure)
@@ -51,7 +55,7 @@ def gallery(sources: Mapping[str, Volumes], path: str | Path, *, title: str, col
         title: words above.
         columns: most volumes in a row.
     """
-    rows = {name: [plane(volume, "axial") for volume in volumes[:columns]] for name, volumes in sources.items()}
+    rows = {name: [_drawn(volume, "axial") for volume in volumes[:columns]] for name, volumes in sources.items()}
     _draw_tiles(rows, path, title=title, columns=max(len(row) for row in rows.values()), horizontal=True)
 
 
@@ -68,7 +72,10 @@ def mean_and_spread(sources: Mapping[str, Volumes], path: str | Path, *, title: 
         title: words above.
     """
     rows: dict[str, tuple[list[np.ndarray], dict[str, float | str]]] = {}
-    stacks = {name: [_stack(volumes, name) for volumes in sources.values()] for name in PLANES[:2]}
+    stacks = {
+        name: [_stack(volumes, name) for volumes in sources.values()]
+        for name in _planes(next(iter(sources.values())))[:2]
+    }
     for name, found in stacks.items():
         rows[f"mean, {name}"] = ([stack.mean(axis=0) for stack in found], {"cmap": "gray", "vmin": 0, "vmax": 255})
     top = max(1.0, *(float(np.percentile(found[0].std(axis=0), 99.9)) for found in stacks.values()))
@@ -89,7 +96,15 @@ def mean_and_spread(sources: Mapping[str, Volumes], path: str | Path, *, title: 
 
 
 def _stack(volumes: Volumes, name: str) -> np.ndarray:
-    return np.stack([plane(volume, name) for volume in volumes]).astype(np.float64)
+    return np.stack([_drawn(volume, name) for volume in volumes]).astype(np.float64)
+
+
+def _planes(images: Volumes) -> tuple[str, ...]:
+    return PLANES if np.ndim(images[0]) == 3 else ("slice",)
+
+
+def _drawn(image: np.ndarray, name: str) -> np.ndarray:
+    return image if image.ndim == 2 else plane(image, name)
 
 
 def _draw_tiles(

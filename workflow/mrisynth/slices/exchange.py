@@ -17,6 +17,7 @@ from mrisynth.slices.stacks import write_stack
 from mrisynth.store import from_unit, to_unit
 
 LABELS, IMAGES = "labels.csv", "images.tsv"
+SYNTHETIC_LABELS = "labels_syn.csv"
 PARTS = {"train": ("train", "validation"), "test": ("test",)}
 """Folders of the format and the splits in each; its readers cut validation out of ``train`` themselves."""
 WRITTEN_SCALINGS = ("array", "slice")

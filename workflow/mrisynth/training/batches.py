@@ -14,6 +14,7 @@ from mrisynth.models.interface import Batch
 from mrisynth.seeds import numpy_generator
 from mrisynth.store import to_unit
 
+_COLOURS = 3
 _SHARE_OF_DEVICE = 0.4  # of a GPU's free memory that the images may take
 
 
@@ -25,7 +26,8 @@ class Batches:
     held on the device are read by a thread, one batch ahead of the batch asked for.
 
     Args:
-        images: uint8 [scan, x, y, z], 0 .. 255 (a memory map is read batch by batch unless a GPU holds it).
+        images: uint8 [scan, x, y, z], slices [image, row, column] or [image, row, column, channel], 0 .. 255 (a memory
+            map is read batch by batch unless a GPU holds it).
         rows: rows of ``images`` that are trained on.
         labels: class numbers aligned with ``rows``; -1 is missing.
         batch_size: images in a batch.
@@ -76,7 +78,7 @@ class Batches:
         started = time.perf_counter()
         places = self._places(number)
         packed = self._read(number, places) if self._on_device is None else self._on_device[self._sent(places)]
-        batch = Batch(images=to_unit(packed)[:, None], labels=self._sent(self.labels[places]))
+        batch = Batch(images=as_images(packed), labels=self._sent(self.labels[places]))
         self.waited_seconds += time.perf_counter() - started
         return batch
 
@@ -98,6 +100,13 @@ class Batches:
     def _packed(self, places: Tensor) -> Tensor:
         packed = torch.from_numpy(np.ascontiguousarray(self._images[self.rows[places.numpy()]]))
         return packed.pin_memory() if self.device.type == "cuda" else packed
+
+
+def as_images(packed: Tensor) -> Tensor:
+    """Return packed images as networks see them: float in [-1, 1], the axis of channels second."""
+    is_colour = packed.dim() == 4 and packed.shape[3] == _COLOURS  # volumes have 32 voxels and more
+    unit = to_unit(packed)
+    return unit.movedim(3, 1).contiguous() if is_colour else unit[:, None]
 
 
 class _Stream:

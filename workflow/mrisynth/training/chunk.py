@@ -18,7 +18,9 @@ from mrisynth.models.interface import Family, State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.batches import Batches
 from mrisynth.training.export import export_model
-from mrisynth.training.loop import first_step, run_updates
+from mrisynth.training.loop import Judge, run_updates
+from mrisynth.training.schedule import Schedule
+from mrisynth.training.selection import judge_of
 from mrisynth.training.start import start_from
 from mrisynth.training.state import load_state, recipe_fingerprint, save_state
 from mrisynth.training.stopping import Progress, StopRequest, go_on, keep, stopped_error
@@ -70,6 +72,8 @@ def train_chunk(
     images_planned: int | None = None,
     team: Team | None = None,
     weights: np.ndarray | None = None,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    lengths: Mapping[str, int] | None = None,
 ) -> State:
     """Train one chunk of a model, write its files and return its state.
 
@@ -77,7 +81,8 @@ def train_chunk(
 
     Args:
         recipe: the model.
-        images: uint8 [scan, x, y, z], 0 .. 255, background 0.
+        images: uint8 [scan, x, y, z], slices [image, row, column] or in colour with a last axis of channels; 0 .. 255,
+            background 0.
         rows: rows of ``images`` in the training split.
         labels: class numbers aligned with ``rows``; below 0 is missing.
         columns: condition columns and their categories; empty for an unconditional model.
@@ -90,6 +95,8 @@ def train_chunk(
         facts: what recipe.json of the candidate says besides; see :func:`mrisynth.training.export.export_model`.
         images_planned: images of the whole training, where the recipe ends with the chunk; for those who watch.
         team: the processes that share every batch; only the first writes.
+        validation: rows of ``images`` in the validation split and their labels, for families that judge their stages.
+        lengths: updates of stages by name, where another training has found out how many are best.
         weights: aligned with ``rows``: how often each image is shown beside the others; None for all alike.
 
     Raises:
@@ -105,29 +112,34 @@ def train_chunk(
     sizes = [len(categories) for categories in columns.values()]
     current = family.build(recipe, columns=sizes, seed=seed, device=device)
     current.stepper.team = team
+    current.lengths = dict(lengths or {})
+    schedule = Schedule(recipe, family, lengths=current.lengths)
     if files.previous is not None:
         load_state(current, files.previous, fingerprint=fingerprint, device=device)
     elif files.start is not None:
         start_from(current, files.start)
-    _check_place(recipe, current, files.previous, chunk=chunk, expected=first_step(recipe, family, chunk=chunk))
+    _check_place(recipe, current, files.previous, chunk=chunk, expected=schedule.first_step(chunk))
     if recipe.compiled:  # the critics stay as they are: their penalties need second derivatives
         for name in family.exported(recipe):
-            current.networks[name].compile()
+            if not name.startswith("critic"):
+                current.networks[name].compile()
     batches = Batches(
         images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device,
         balanced=recipe.balance_classes, weights=weights,
     )  # fmt: skip
-    last_step = first_step(recipe, family, chunk=chunk + 1)
+    last_step = schedule.first_step(chunk + 1)
     watch = None
     if files.watch is not None and team.rank == 0:
         whole = replace(recipe, images_total=images_planned or recipe.images_total)
         watch = Watch(
             whole, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
-            seed=seed, updates_total=first_step(whole, family, chunk=whole.chunks),
+            seed=seed, updates_total=Schedule(whole, family, lengths=current.lengths).total,
             every_images=recipe.watch_every_images or recipe.images_per_chunk,
         )  # fmt: skip
+    judge = judge_of(family, recipe, images=images, validation=validation, epoch_images=len(rows), device=device,
+                     seed=seed)  # fmt: skip
     curve = _updates(current, family, batches, files, watch=watch, fingerprint=fingerprint, device=device, seed=seed,
-                     chunk=chunk, last_step=last_step)  # fmt: skip
+                     chunk=chunk, last_step=last_step, schedule=schedule, judge=judge)  # fmt: skip
     if team.rank == 0:
         if watch is not None:
             watch.close()
@@ -143,7 +155,7 @@ def train_chunk(
 
 def _updates(
     state: State, family: Family, batches: Batches, files: ChunkFiles, *, watch: Watch | None, fingerprint: str,
-    device: str, seed: int, chunk: int, last_step: int,
+    device: str, seed: int, chunk: int, last_step: int, schedule: Schedule, judge: Judge | None,
 ) -> list[dict[str, float]]:  # fmt: skip
     """Do the updates of a chunk that are not done yet; return its loss curve.
 
@@ -156,7 +168,8 @@ def _updates(
         progress = go_on(files.stopped, state, watch=watch, steps=steps, fingerprint=fingerprint, device=device)
     with StopRequest() as request:
         progress.curve += run_updates(
-            state, family, batches, last_step=last_step, seed=seed, watch=watch, recent=progress.recent,
+            state, family, batches, schedule=schedule, last_step=last_step, seed=seed, watch=watch, judge=judge,
+            recent=progress.recent,
             stop=(lambda: False) if files.stopped is None else lambda: team.any(request.signal is not None),
         )  # fmt: skip
         if state.step < last_step and files.stopped is not None:
@@ -178,11 +191,12 @@ def _write_curve(curve: pd.DataFrame, files: ChunkFiles) -> None:
 
 
 def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
-    expected = (recipe.size,) * 3
+    colours = (recipe.channels,) if recipe.channels > 1 else ()
+    expected = (recipe.size,) * recipe.dimensions + colours
     if images.shape[1:] != expected or images.dtype != np.uint8:
         raise MrisynthError(
             f"Model {recipe.name}: found images {images.dtype} {list(images.shape[1:])}, expected uint8 "
-            f"{list(expected)}; give it the pyramid of size {recipe.size}."
+            f"{list(expected)}; give it the packed images of size {recipe.size}."
         )
     labels = np.asarray(labels)
     if labels.size and labels.max() >= max(len(classes), 1):

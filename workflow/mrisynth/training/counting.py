@@ -20,8 +20,12 @@ from torch.utils.flop_counter import flop_registry
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Batch, Family, State
 from mrisynth.recipes import ModelRecipe
+from mrisynth.training.schedule import Schedule
 
-_IN_16_BITS = {functional.conv3d, functional.conv_transpose3d, functional.linear, torch.matmul, Tensor.__matmul__}
+_IN_16_BITS = {
+    functional.conv2d, functional.conv_transpose2d, functional.conv3d, functional.conv_transpose3d, functional.linear,
+    torch.matmul, Tensor.__matmul__,
+}  # fmt: skip
 _IN_32_BITS = {functional.group_norm}
 
 
@@ -56,8 +60,18 @@ class UpdateCount:
         return sum(operation.flops for operation in self.operations)
 
 
-def count_update(recipe: ModelRecipe, *, classes: int) -> UpdateCount:
-    """Count the second update of a training on the meta device, when Adam's moments are there.
+def last_stage_updates(recipe: ModelRecipe, *, classes: int) -> float:
+    """Return how many updates of the last stage have as many operations as all updates of the training together."""
+    family = family_named(recipe.family)
+    stages = Schedule(recipe, family).lengths()
+    if len(stages) == 1:
+        return float(stages[0])
+    flops = [count_update(recipe, classes=classes, stage=number).flops for number in range(len(stages))]
+    return sum(updates * count for updates, count in zip(stages, flops, strict=True)) / flops[-1]
+
+
+def count_update(recipe: ModelRecipe, *, classes: int, stage: int = -1) -> UpdateCount:
+    """Count the second update of a stage on the meta device, when Adam's moments are there.
 
     Every tensor is followed from the operation that makes it until nothing holds it, so the peak holds what autograd
     saves for backward passes, gradients of gradients, gradients of weights and temporaries. It leaves out what a
@@ -72,15 +86,16 @@ def count_update(recipe: ModelRecipe, *, classes: int) -> UpdateCount:
     Args:
         recipe: the model.
         classes: number of condition classes; 0 for an unconditional model.
+        stage: which, counted as in a list; the last is the largest.
     """
     family = family_named(recipe.family)
     with torch.device("meta"):  # spares the drawing of initial weights
         state = first_state(recipe, family, classes=classes, device="meta")
-    batches = blank_batches(recipe, family, device="meta")
-    _update(family, state, batches, step=0)
+    batches = blank_batches(recipe, family, device="meta", stage=stage)
+    update_blank(family, state, batches, step=0, stage=stage)
     held = sum(dict(map(_storage, _tensors_of(state, batches))).values())
     with _BfloatOnMeta(), _Recorder() as recorder:
-        _update(family, state, batches, step=0)
+        update_blank(family, state, batches, step=0, stage=stage)
     return UpdateCount(
         operations=tuple(recorder.operations),
         state_bytes=held - sum(batch.images.nbytes + batch.labels.nbytes for batch in batches[:1]),
@@ -101,16 +116,19 @@ def first_state(recipe: ModelRecipe, family: Family, *, classes: int, device: st
     return state
 
 
-def blank_batches(recipe: ModelRecipe, family: Family, *, device: str) -> list[Batch]:
-    """Return the batches of one update: background, and the first class."""
-    images = torch.full((recipe.batch_size, 1, *[recipe.size] * 3), -1.0, device=device)
+def blank_batches(recipe: ModelRecipe, family: Family, *, device: str, stage: int = -1) -> list[Batch]:
+    """Return the batches of one update of a stage, counted as in a list: background, and the first class."""
+    images = torch.full((recipe.batch_size, *recipe.image_shape), -1.0, device=device)
     labels = torch.zeros(recipe.batch_size, dtype=torch.int64, device=device)
-    return [Batch(images=images, labels=labels)] * family.batches_per_update(recipe)
+    return [Batch(images=images, labels=labels)] * family.batches_per_update(recipe, family.stages(recipe)[stage])
 
 
-def _update(family: Family, state: State, batches: list[Batch], *, step: int) -> None:
-    stage = family.stages(state.recipe)[0]
-    family.update(state, batches, stage=stage, step=step, generator=torch.Generator().manual_seed(0))
+def update_blank(family: Family, state: State, batches: list[Batch], *, step: int, stage: int = -1) -> None:
+    """Do update ``step``, early in a stage, where its fade costs most."""
+    family.update(
+        state, batches, stage=family.stages(state.recipe)[stage], step=step, progress=0.25,
+        generator=torch.Generator().manual_seed(step),
+    )  # fmt: skip
 
 
 def _tensors_of(state: State, batches: list[Batch]) -> Iterator[Tensor]:

@@ -12,9 +12,16 @@ import torch
 from mrisynth.errors import MrisynthError
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.counting import blank_batches, count_update, first_state, share_of_one_device
-from mrisynth.training.kernels import check_kernels
-from mrisynth.training.loop import first_step, images_per_update
+from mrisynth.training.counting import (
+    blank_batches,
+    count_update,
+    first_state,
+    last_stage_updates,
+    share_of_one_device,
+    update_blank,
+)
+from mrisynth.training.kernels import KernelReport, check_kernels
+from mrisynth.training.schedule import Schedule
 
 _HOURS_WITHOUT_ASKING = 1.0
 _PROBE_SECONDS = 6.0
@@ -44,7 +51,7 @@ def seconds_per_update(
     seconds: float = _PROBE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> float:
-    """Return how long one update takes on this device, with the present CPU threads, from updates really done.
+    """Return how long one update of the last stage takes on this device, with the present CPU threads, by doing some.
 
     The recipe itself is timed where that fits into ``seconds``, as on a GPU. Otherwise smaller cubes and batches in
     rising order as far as that fits, and the time of the largest is continued along the line through the last two:
@@ -79,7 +86,7 @@ def estimate_hours(recipe: ModelRecipe, device: str, *, classes: int) -> float:
     Several GPUs each do a share of an update, and their exchange of gradients is left out; processes on one CPU share
     its cores and are taken to do all of it.
     """
-    updates = first_step(recipe, family_named(recipe.family), chunk=recipe.chunks)
+    updates = last_stage_updates(recipe, classes=classes)
     timed = share_of_one_device(recipe) if device == "cuda" else recipe
     return updates * seconds_per_update(timed, device, classes=classes) / 3600
 
@@ -94,8 +101,8 @@ def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool, threads
         threads: CPU threads that the training will have; by default those of this process.
 
     Returns:
-        ``device``, ``hours`` (of the whole chain), ``updates``, ``images_per_update``, ``flops_per_update``,
-        ``kernels`` (see :class:`mrisynth.training.kernels.KernelReport`).
+        ``device``, ``hours`` (of the whole chain), ``updates``, ``images_per_update`` and ``flops_per_update``
+        of the last stage, ``kernels`` (see :class:`mrisynth.training.kernels.KernelReport`).
 
     Raises:
         MrisynthError: when there is no GPU, the training would take more than an hour and ``allow_cpu`` is not set;
@@ -104,7 +111,7 @@ def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool, threads
     if threads is not None:
         torch.set_num_threads(threads)
     device = choose_device()
-    family = family_named(recipe.family)
+    schedule = Schedule(recipe, family_named(recipe.family))
     hours = estimate_hours(recipe, device, classes=classes)
     if device == "cpu" and hours > _HOURS_WITHOUT_ASKING and not allow_cpu:
         raise MrisynthError(
@@ -115,14 +122,16 @@ def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool, threads
     return {
         "device": device,
         "hours": hours,
-        "updates": first_step(recipe, family, chunk=recipe.chunks),
-        "images_per_update": images_per_update(recipe, family),
+        "updates": schedule.total,
+        "images_per_update": schedule.place(schedule.total - 1).images,
         "flops_per_update": count_update_flops(recipe, classes=classes),
         "kernels": _tested_kernels(recipe, device),
     }
 
 
 def _tested_kernels(recipe: ModelRecipe, device: str) -> dict[str, Any]:
+    if recipe.dimensions == 2:  # none of the layers that are tested
+        return asdict(KernelReport(device=device, precision=recipe.precision))
     try:
         report = check_kernels(
             device,
@@ -162,12 +171,10 @@ def _timed_update(recipe: ModelRecipe, device: str, *, classes: int, clock: Call
     family = family_named(recipe.family)
     state = first_state(recipe, family, classes=classes, device=device)
     batches = blank_batches(recipe, family, device=device)
-    stage = family.stages(recipe)[0]
     times: list[float] = []
     while len(times) < _RUNS or sum(times[1:]) < _SHORTEST_PROBE_SECONDS:
         started = clock()
-        random = torch.Generator().manual_seed(len(times))
-        family.update(state, batches, stage=stage, step=len(times), generator=random)
+        update_blank(family, state, batches, step=len(times))
         if device == "cuda":
             torch.cuda.synchronize()
         times.append(clock() - started)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any
 
 import pandas as pd
@@ -13,9 +14,9 @@ import pandas as pd
 from mrisynth.disk_needs import packed_bytes, preprocessed_bytes, sample_bytes
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.counting import UpdateCount, count_update, share_of_one_device
+from mrisynth.training.counting import UpdateCount, count_update, last_stage_updates, share_of_one_device
 from mrisynth.training.device import seconds_per_update
-from mrisynth.training.loop import first_step
+from mrisynth.training.schedule import Schedule
 
 UTILISATION = 0.16
 """Share of a card's roofline that a training reaches. The HA-GAN authors state 22 hours for 80,000 updates on two V100,
@@ -144,11 +145,12 @@ def _measured(recipe: ModelRecipe, classes: int, *, device: str) -> float:
 
 
 def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, seconds: float) -> dict[str, Any]:
-    updates = first_step(recipe, family_named(recipe.family), chunk=recipe.chunks)
+    classes = 0 if recipe.condition == "none" else GUESSED_CLASSES
+    updates = last_stage_updates(recipe, classes=classes)
     device_updates = updates * recipe.devices
     row = {
         "part": recipe.name,
-        "updates": updates,
+        "updates": Schedule(recipe, family_named(recipe.family)).total,
         "images": recipe.images_total,
         "tflop": device_updates * count.flops / 1e12,
         "hours_here": updates * seconds / 3600,
@@ -156,7 +158,7 @@ def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, second
     row |= {f"gpu_hours_{name}": device_updates * card_seconds(count, card) / 3600 for name, card in CARDS.items()}
     return row | {
         "memory_gb": count.peak_bytes / _GIGA,
-        "images_gb": study.scans * recipe.size**3 / _GIGA,
+        "images_gb": study.scans * prod(recipe.image_shape) / _GIGA,
         "disk_gb": _model_bytes(recipe, study, count) / _GIGA,
         "cpu_hours": float("nan"),
         "note": "" if recipe.condition == "none" else f"counted with {GUESSED_CLASSES} classes",
@@ -165,7 +167,7 @@ def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, second
 
 def _model_bytes(recipe: ModelRecipe, study: StudySize, count: UpdateCount) -> float:
     """Return the bytes of three states, a finished model for each chunk and one kept, samples, controls, embeddings."""
-    voxels = recipe.size**3
+    voxels = prod(recipe.image_shape)
     states = 3 * count.state_bytes
     finished = (recipe.chunks + 1) * count.exported_bytes
     samples = sample_bytes(study.samples, size=recipe.size, nifti=study.nifti)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,14 @@ import mrisynth
 from mrisynth.files import atomic, sha256_of, write_json
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import State
-from mrisynth.recipes import ModelRecipe
-from mrisynth.training.loop import images_per_update
+from mrisynth.recipes import ModelRecipe, told
+from mrisynth.training.schedule import Schedule
 
 WEIGHTS = "generator.safetensors"
 ENCODERS = "encoders.safetensors"
+CRITIC = "critic.safetensors"
+OTHER_FILES = {ENCODERS: "encoder", CRITIC: "critic"}
+"""File -> how the names of the networks in it begin; recipe.json has their checksums, ``critic_sha256`` and so on."""
 RECIPE = "recipe.json"
 FORMAT = 1
 """Of a model's folder, as ``format`` in recipe.json; the first models said none and are of format 1 as well."""
@@ -36,7 +38,7 @@ def export_model(
     seed: int,
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the averaged generator of a training, its encoders if it has any, and its recipe.
+    """Write the averaged generator of a training, its encoders or its critic if those are of use, and its recipe.
 
     Args:
         state: the training.
@@ -50,10 +52,12 @@ def export_model(
         extra: further facts for recipe.json, under ``extra``.
     """
     networks = {name: state.averages.get(name, network) for name, network in state.networks.items()}
-    images_seen = state.step * images_per_update(state.recipe, family_named(state.recipe.family))
+    schedule = Schedule(state.recipe, family_named(state.recipe.family), lengths=state.lengths)
+    images_seen = schedule.images_at(state.step)
     facts = {"trained": True, "images_seen": images_seen, "updates_skipped": state.skipped, "seed": seed}
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
+    facts |= {"levels": state.chosen} if state.chosen else {}
     _write(networks, state.recipe, folder, facts=facts)
 
 
@@ -83,16 +87,19 @@ def export_untrained(
 def _write(networks: Mapping[str, nn.Module], recipe: ModelRecipe, folder: Path, *, facts: Mapping[str, Any]) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    others = family_named(recipe.family).exported(recipe)[1:]
     with atomic(folder / WEIGHTS) as unfinished:
         save_file(_tensors(networks["generator"]), unfinished)
     origin = {"weights_sha256": sha256_of(folder / WEIGHTS), "mrisynth_version": mrisynth.__version__}
-    if others:
-        with atomic(folder / ENCODERS) as unfinished:
-            named = {f"{name}.{key}": part for name in others for key, part in _tensors(networks[name]).items()}
+    others = family_named(recipe.family).exported(recipe)[1:]
+    for file, kind in OTHER_FILES.items():
+        names = [name for name in others if name.startswith(kind)]
+        if not names:
+            continue
+        with atomic(folder / file) as unfinished:
+            named = {f"{name}.{key}": part for name in names for key, part in _tensors(networks[name]).items()}
             save_file(named, unfinished)
-        origin["encoders_sha256"] = sha256_of(folder / ENCODERS)
-    write_json({"format": FORMAT, "model": asdict(recipe)} | origin | facts, folder / RECIPE)
+        origin[f"{Path(file).stem}_sha256"] = sha256_of(folder / file)
+    write_json({"format": FORMAT, "model": told(recipe)} | origin | facts, folder / RECIPE)
 
 
 def _tensors(network: nn.Module) -> dict[str, Any]:

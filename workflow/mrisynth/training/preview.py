@@ -39,7 +39,7 @@ def preview_samples(
         seed: the study's seed; latents depend on it and on the model's name.
 
     Returns:
-        float32 [8, x, y, z] in [-1, 1], and the eight class numbers, -1 without a condition.
+        float32 [8, x, y, z] or [8, row, column] in [-1, 1], and the eight class numbers, -1 without a condition.
     """
     preview_seed = derive_seed(seed, "preview", recipe.name)
     generator = torch.Generator().manual_seed(preview_seed)
@@ -54,18 +54,20 @@ def preview_samples(
             here = latents[part].to(device)
             with computing_in(recipe.precision, here):
                 volumes, _ = family.sample(network, here, labels[part].to(device))
-            found.append(volumes[:, 0].float().cpu().numpy())
+            found.append(volumes.mean(dim=1).float().cpu().numpy())  # colours as grey
     return np.concatenate(found), labels.tolist()
 
 
 def preview_grid(samples: np.ndarray, reals: np.ndarray, *, title: str, labels: Sequence[int]) -> Image.Image:
-    """Return a grey picture: a column of sagittal, coronal and axial slices for each sample, then two real scans.
+    """Return a grey picture: for each sample, then for two real scans, the slice, or a column of a volume's slices.
+
+    The column shows sagittal, coronal and axial slices from the top.
 
     Left of the brain is left. Black is -1 and below, white 1 and above; a voxel that is no number is white.
 
     Args:
-        samples: float [sample, x, y, z] in [-1, 1].
-        reals: float [scan, x, y, z] in [-1, 1].
+        samples: float [sample, x, y, z] or [sample, row, column] in [-1, 1].
+        reals: the same of real scans.
         title: words above the samples.
         labels: class number of each sample, -1 without a condition; shown above its column.
     """
@@ -75,7 +77,7 @@ def preview_grid(samples: np.ndarray, reals: np.ndarray, *, title: str, labels: 
     lefts = [place * edge + (_GAP if place >= len(samples) else 0) for place in range(len(shown))]
     captions = any(label >= 0 for label in labels)
     top = _HEADER + (_CAPTION if captions else 0)
-    picture = Image.new("L", (lefts[-1] + edge, top + len(_ROWS) * edge), _PAPER)
+    picture = Image.new("L", (lefts[-1] + edge, top + shown[0].height), _PAPER)
     write = ImageDraw.Draw(picture)
     write.text((6, 5), title, fill=_INK, font=ImageFont.load_default(_TITLE))
     if len(shown) > len(samples):
@@ -95,7 +97,8 @@ def png_bytes(picture: Image.Image) -> bytes:
 
 
 def _column(volume: np.ndarray, enlarged: int) -> Image.Image:
-    slices = np.concatenate([plane(volume, name) for name in _ROWS]).astype(np.float32)
+    slices = volume if volume.ndim == 2 else np.concatenate([plane(volume, name) for name in _ROWS])
+    slices = slices.astype(np.float32)
     greys = np.clip(np.nan_to_num((slices + 1) * 127.5, nan=255.0), 0, 255).round().astype(np.uint8)
     image = Image.fromarray(greys)
     return image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.BICUBIC)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic
 from mrisynth.formats import check_format
 from mrisynth.models.interface import State
-from mrisynth.recipes import ModelRecipe
+from mrisynth.recipes import ModelRecipe, told
 
 _FORMAT = 2
 _NOT_IN_FINGERPRINT = (  # a chain goes on when it is longer, otherwise cut, or trained elsewhere
-    "images_total",
+    "images_total",  # the first: where the length decides what an update does, it does shape the training
     "images_per_chunk",
     "allow_cpu",
     "devices",
@@ -38,7 +37,8 @@ class TornStateError(MrisynthError):
 
 def recipe_fingerprint(recipe: ModelRecipe, *, classes: Sequence[str], seed: int) -> str:
     """Return the SHA-256 of all that shapes a training besides its images and its length."""
-    kept = {key: value for key, value in asdict(recipe).items() if key not in _NOT_IN_FINGERPRINT}
+    free = _NOT_IN_FINGERPRINT[recipe.has_schedule :]
+    kept = {key: value for key, value in told(recipe).items() if key not in free}
     text = json.dumps([kept, list(classes), seed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -64,6 +64,8 @@ def save_state(state: State, path: Path, *, fingerprint: str, more: Mapping[str,
         "optimisers": {name: optimiser.state_dict() for name, optimiser in state.optimisers.items()},
     }
     content |= {name: getattr(state, name) for name in _COUNTS} | dict(more or {})
+    if state.best is not None or state.chosen:
+        content |= {"best": state.best, "chosen": state.chosen}
     with atomic(path) as unfinished, unfinished.open("wb") as stream:  # given a path, torch would write its name down
         torch.save(content, stream)
 
@@ -88,6 +90,7 @@ def load_state(state: State, path: Path, *, fingerprint: str, device: str) -> No
         optimiser.load_state_dict(content["optimisers"][name])
     for name in _COUNTS:
         setattr(state, name, content[name])
+    state.best, state.chosen = content.get("best"), content.get("chosen", [])
     state.stepper.parts = content["parts"]
 
 

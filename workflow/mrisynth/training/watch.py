@@ -40,7 +40,7 @@ class Watch:
         recipe: the model.
         family: its family.
         classes: number of condition classes; 0 without a condition.
-        reals: uint8 [scan, x, y, z], two or more training scans; eight are compared with, two are shown.
+        reals: uint8 [scan, x, y, z] or slices, two or more of the training; eight are compared with, two are shown.
         folder: gets ``grid-{images_seen}.png``, ``events/`` and, at the end, ``health.tsv``.
         seed: the study's seed.
         updates_total: updates of the whole training.
@@ -167,6 +167,7 @@ class Watch:
             torch.cuda.empty_cache()
             return float("nan")
         reals = to_unit(self._reals)
+        reals = reals.mean(axis=-1) if self._recipe.channels > 1 else reals  # colours as grey
         title = f"{self._recipe.name}: {images_seen:,} images seen"
         picture = preview_grid(samples, reals, title=title, labels=labels)
         png = png_bytes(picture)

@@ -1,0 +1,393 @@
+"""R3GAN as a family: its losses by hand, its schedules, what an update changes, and that it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mrisynth.errors import ConfigError
+from mrisynth.models.interface import Batch, State
+from mrisynth.models.r3gan import R3gan
+from mrisynth.models.r3gan_losses import R3ganStep, critic_loss, generator_loss
+from mrisynth.models.r3gan_settings import R3ganSettings, gamma_of_size
+from mrisynth.recipes import ModelRecipe
+from mrisynth.training.augmentation import AugmentationDraw, draw_augmentation
+from mrisynth.training.slice_augmentation import augment_slices
+from mrisynth.training.steps import Stepper
+
+FAMILY = R3gan()
+SMALL = {"width": 16, "latent": 8, "gamma": 1.0}
+ALL_LOSSES = {"critic_slice", "generator_slice", "right_slice", "sign_slice", "penalty_slice"}
+WHOLE = slice(0, 6)
+
+
+def _recipe(**changes) -> ModelRecipe:
+    recipe = {"name": "model", "family": "r3gan", "condition": "none", "size": 16, "batch_size": 6, "dimensions": 2}
+    recipe |= changes | {"family_recipe": SMALL | changes.get("family_recipe", {})}
+    return ModelRecipe(**{"images_total": 60, "images_per_chunk": 60} | recipe)
+
+
+def _state(*, columns: tuple[int, ...] = (), **changes) -> State:
+    return FAMILY.build(_recipe(**changes), columns=columns, seed=1, device="cpu")
+
+
+def _random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _batch(recipe: ModelRecipe, labels: list[int] | None = None) -> Batch:
+    images = torch.rand(recipe.batch_size, *recipe.image_shape, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    return Batch(images=images, labels=torch.tensor([-1] * recipe.batch_size if labels is None else labels))
+
+
+def _update(state: State, *, labels: list[int] | None = None, step: int = 0, progress: float = 0.0, seed: int = 3):
+    return FAMILY.update(
+        state, [_batch(state.recipe, labels)], stage=FAMILY.stages(state.recipe)[0], step=step, progress=progress,
+        generator=torch.Generator().manual_seed(seed),
+    )  # fmt: skip
+
+
+def _awake(state: State) -> State:
+    """Move all weights a little, so that no layer stands at zeros."""
+    with torch.no_grad():
+        for place, weight in enumerate(
+            weight for network in state.networks.values() for weight in network.parameters()
+        ):
+            weight.add_(0.05 * _random(*weight.shape, seed=place))
+    return state
+
+
+def _weights(state: State) -> dict[str, Tensor]:
+    networks = state.networks | {f"average of {name}": network for name, network in state.averages.items()}
+    return {
+        f"{name}.{key}": weight.detach().clone()
+        for name, network in networks.items()
+        for key, weight in network.named_parameters()
+    }
+
+
+def _step(
+    state: State, *, labels: list[int] | None = None, draw: AugmentationDraw | None = None, weight: float = 0.0
+) -> R3ganStep:
+    batch, latents = _batch(state.recipe, labels), _random(state.recipe.batch_size, 8, seed=7)
+    given = {"images": batch.images, "labels": batch.labels, "latents": latents}
+    return R3ganStep(state=state, **given, draw=draw, penalty_weight=weight)
+
+
+class _Linear(nn.Module):
+    """A critic that weighs pixels; of a bright image more than of a dark one."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        return (images * self.weights).flatten(1).sum(dim=1)
+
+
+def test_the_critics_loss_of_a_linear_critic_by_hand():
+    state = _state()
+    weights = 0.1 * _random(1, 16, 16)
+    state.networks["critic"] = critic = _Linear(weights)
+    step = _step(state, weight=3.0)
+    loss = critic_loss(step, WHOLE)
+    with torch.no_grad():
+        fakes = state.networks["generator"](step.latents, step.labels)
+    apart = ((step.images - fakes) * weights).flatten(1).sum(dim=1)
+    steepness = float(weights.square().sum())  # R1 and R2 are both the squared norm of the weights
+    compared = torch.log1p(torch.exp(-apart)).mean()
+    torch.testing.assert_close(loss.detach(), compared + 3.0 / 2 * 2 * steepness, atol=1e-5, rtol=1e-5)
+    found = step.means()
+    torch.testing.assert_close(found["penalty_slice"], torch.tensor(steepness), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found["critic_slice"], compared, atol=1e-6, rtol=1e-5)
+    assert float(found["right_slice"]) == pytest.approx(float((apart > 0).float().mean()))
+    assert float(found["sign_slice"]) == pytest.approx(float(apart.sign().mean()), abs=1e-6)
+    loss.backward()
+    slope = -(torch.sigmoid(-apart)[:, None, None, None] * (step.images - fakes)).mean(dim=0) + 6.0 * weights
+    torch.testing.assert_close(critic.weights.grad, slope, atol=1e-5, rtol=1e-4)
+
+
+def test_penalties_are_of_the_images_before_the_augmentation():
+    """The augmentation is A x + b; the slope of w (A x + b) by x is A' w, here with A written out pixel by pixel."""
+    state = _state(size=8, augmentation_flip=True)
+    weights = 0.1 * _random(1, 8, 8)
+    state.networks["critic"] = _Linear(weights)
+    ranges = replace(state.recipe.augmentation_range, gamma=0.0)
+    draw = draw_augmentation(ranges, 6, strength=1.0, generator=torch.Generator().manual_seed(5))
+    assert 0 < int(draw.flipped.sum()) < 6
+    step = _step(state, draw=draw, weight=1.0)
+    critic_loss(step, WHOLE)
+    squares = []
+    for row in range(6):
+        of_image = AugmentationDraw(*(part[row : row + 1].repeat_interleave(65, dim=0) for part in _parts(draw)))
+        basis = torch.cat([torch.zeros(1, 64), torch.eye(64)]).view(65, 1, 8, 8)
+        seen = augment_slices(basis, of_image).flatten(1)
+        squares.append(float(((seen[1:] - seen[0]) @ weights.flatten()).square().sum()))
+    assert float(step.means()["penalty_slice"]) == pytest.approx(sum(squares) / 6, rel=1e-4)
+    assert max(squares) != pytest.approx(float(weights.square().sum()), rel=1e-2)
+
+
+def _parts(draw: AugmentationDraw) -> tuple[Tensor, Tensor, Tensor]:
+    return draw.matrix, draw.exponent, draw.flipped
+
+
+def test_the_generators_loss_of_a_linear_critic_by_hand():
+    state = _state()
+    weights = 0.1 * _random(1, 16, 16)
+    state.networks["critic"] = _Linear(weights)
+    step = _step(state)
+    loss = generator_loss(step, WHOLE)
+    fakes = state.networks["generator"](step.latents, step.labels)
+    apart = ((step.images - fakes) * weights).flatten(1).sum(dim=1)
+    torch.testing.assert_close(loss, functional.softplus(apart).mean(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(step.means()["generator_slice"], loss.detach())
+
+
+@pytest.mark.parametrize("loss", [critic_loss, generator_loss])
+def test_pieces_of_a_step_add_up_to_the_whole(loss):
+    state = _awake(_state(columns=(2,)))
+    draw = draw_augmentation(
+        state.recipe.augmentation_range, 6, strength=1.0, generator=torch.Generator().manual_seed(1)
+    )
+    name = "critic" if loss is critic_loss else "generator"
+    gradients, records = [], []
+    for parts in (1, 4):
+        step = _step(state, labels=[0, 1, -1, 1, 0, 0], draw=draw, weight=2.0)
+        state.networks[name].zero_grad()
+        for piece, share in Stepper(parts=parts).pieces(6):
+            (loss(step, piece) * share).backward()
+        gradients.append(torch.cat([weight.grad.flatten() for weight in state.networks[name].parameters()]))
+        records.append(step.means())
+    assert gradients[0].norm() > 1e-3
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-5, rtol=1e-4)
+    assert records[0].keys() == records[1].keys()
+    for key, value in records[0].items():
+        torch.testing.assert_close(records[1][key], value, atol=1e-5, rtol=1e-4)
+
+
+def test_the_critics_loss_gives_the_generator_no_gradient():
+    state = _state()
+    critic_loss(_step(state, weight=1.0), WHOLE).backward()
+    assert all(weight.grad is None for weight in state.networks["generator"].parameters())
+    assert any(weight.grad.any() for weight in state.networks["critic"].parameters())
+
+
+@pytest.mark.parametrize("size", [8, 32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_update_moves_both_networks_and_no_average(size, channels):
+    state = _state(size=size, channels=channels)
+    before = _weights(state)
+    losses = _update(state)
+    after = _weights(state)
+    assert losses.pop("skipped") == 0
+    assert set(losses) == ALL_LOSSES
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    moved = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert moved == {"generator", "critic"}
+    assert all(weight.requires_grad and weight.grad is None for weight in state.networks["critic"].parameters())
+
+
+def test_the_step_of_the_generator_leaves_the_critic_where_its_own_step_brought_it():
+    one, other = _awake(_state()), _awake(_state())
+    _update(one)
+    other.optimisers["generator"].step = lambda: None
+    _update(other)
+    assert not torch.equal(one.networks["generator"].start.weight, other.networks["generator"].start.weight)
+    pairs = zip(one.networks["critic"].parameters(), other.networks["critic"].parameters(), strict=True)
+    assert all(torch.equal(weight, same) for weight, same in pairs)
+
+
+def test_an_update_depends_on_its_generator_alone():
+    first, second, other = _state(), _state(), _state()
+    losses = _update(first)
+    torch.rand(5)
+    again = _update(second)
+    _update(other, seed=4)
+    assert {key: float(value) for key, value in losses.items()} == {key: float(value) for key, value in again.items()}
+    assert all(torch.equal(weight, _weights(second)[key]) for key, weight in _weights(first).items())
+    assert not torch.equal(first.networks["generator"].start.weight, other.networks["generator"].start.weight)
+
+
+def test_networks_are_seeded_by_name_and_leave_the_random_state_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    state = _state()
+    assert torch.equal(torch.rand(3), expected)
+    recipe = _recipe()
+    for name in ("generator", "critic"):
+        again = FAMILY.network(name, recipe, columns=(), seed=1)
+        other = FAMILY.network(name, recipe, columns=(), seed=2)
+        built = dict(state.networks[name].named_parameters())
+        assert all(torch.equal(weight, built[key]) for key, weight in again.named_parameters())
+        assert any(not torch.equal(weight, built[key]) for key, weight in other.named_parameters())
+
+
+def test_classes_missing_labels_and_bf16():
+    state = _state(columns=(3, 2), precision="bf16")
+    losses = _update(state, labels=[5, 0, -1, -4, 2, 2])
+    assert losses["skipped"] == 0
+    assert state.classes == 6
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    images, low = FAMILY.sample(state.networks["generator"], _random(2, 8), torch.tensor([3, -1]))
+    assert images.shape == (2, 1, 16, 16)
+    assert low.shape == (2, 1, 4, 4)
+
+
+def test_a_step_that_is_penalised_is_computed_in_32_bits():
+    state = _state(precision="bf16", family_recipe={"penalty_every": 2})
+    rounded: list[bool] = []
+    state.networks["critic"].register_forward_hook(lambda *_: rounded.append(torch.is_autocast_enabled("cpu")))
+    _update(state, step=4)
+    assert rounded == [False, False, True, True]
+    rounded.clear()
+    _update(state, step=5)
+    assert rounded == [True] * 4
+
+
+def test_a_lazy_penalty_comes_seldom_and_stronger(monkeypatch):
+    state = _state(family_recipe={"penalty_every": 4, "gamma": 3.0, "gamma_end": 1.0})
+    weights = []
+
+    def seen(step: R3ganStep, piece: slice) -> Tensor:
+        weights.append(step.penalty_weight)
+        return critic_loss(step, piece)
+
+    monkeypatch.setattr("mrisynth.models.r3gan.critic_loss", seen)
+    found = [_update(state, step=step, progress=0.5) for step in range(6)]
+    assert weights == pytest.approx([8.0, 0, 0, 0, 8.0, 0])
+    assert ["penalty_slice" in losses for losses in found] == [weight > 0 for weight in weights]
+
+
+def test_an_update_that_is_not_finite_changes_nothing():
+    state = _state()
+    before = _weights(state)
+    state.networks["critic"].register_forward_hook(lambda module, given, scores: scores * float("nan"))
+    assert _update(state)["skipped"] == 2
+    assert all(torch.equal(weight, before[key]) for key, weight in _weights(state).items())
+
+
+def test_schedules_begin_and_end_as_published():
+    settings = R3ganSettings()
+    assert (settings.learning_rate_at(0.0), settings.learning_rate_at(1.0)) == pytest.approx((2e-4, 5e-5))
+    assert settings.learning_rate_at(0.5) == pytest.approx(1.25e-4)
+    assert settings.betas_at(0.0) == pytest.approx((0.0, 0.9))
+    assert settings.betas_at(1.0) == pytest.approx((0.0, 0.99))
+    assert all(type(beta) is float for beta in replace(settings, beta1=0).betas_at(0.3))
+    given = replace(settings, gamma=2.0, gamma_end=1.0)
+    assert [given.gamma_at(share, size=256) for share in (0.0, 0.5, 1.0)] == pytest.approx([2.0, 1.5, 1.0])
+    rates = [settings.learning_rate_at(share / 20) for share in range(21)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_weight_of_the_penalties_follows_the_size():
+    assert [gamma_of_size(size) for size in (32, 64, 256)] == pytest.approx([0.05, 2.0, 150.0])
+    assert gamma_of_size(128) == pytest.approx((2.0 * 150.0) ** 0.5)
+    assert gamma_of_size(8) == gamma_of_size(16) == pytest.approx(0.05)
+    assert gamma_of_size(512) == 150.0
+    settings = R3ganSettings()
+    assert [settings.gamma_at(share, size=256) for share in (0.0, 1.0)] == pytest.approx([150.0, 15.0])
+    assert replace(settings, gamma_end=3.0).gamma_at(1.0, size=64) == pytest.approx(3.0)
+
+
+def test_an_update_follows_the_schedules():
+    state = _state()
+    for progress in (0.0, 0.4):
+        _update(state, progress=progress)
+        for optimiser in state.optimisers.values():
+            (group,) = optimiser.param_groups
+            assert group["lr"] == R3ganSettings().learning_rate_at(progress)
+            assert tuple(group["betas"]) == R3ganSettings().betas_at(progress)
+
+
+def test_reals_and_fakes_are_augmented_alike_and_drawn_of_the_updates_generator(monkeypatch):
+    state, draws = _state(), []
+
+    def seen(images: Tensor, draw: AugmentationDraw) -> Tensor:
+        draws.append(draw)
+        return augment_slices(images, draw)
+
+    monkeypatch.setattr("mrisynth.models.r3gan_losses.augment_slices", seen)
+    _update(state)
+    assert not draws
+    state.augmentation = 1.0
+    _update(state)
+    real, fake, again_real, again_fake = (draw.matrix for draw in draws)
+    assert torch.equal(real, fake)
+    assert torch.equal(again_real, again_fake)
+    assert not torch.equal(real, again_real)
+
+
+def test_samples_stay_in_range_and_are_averaged_by_four():
+    state = _state()
+    with torch.no_grad():
+        state.networks["generator"].image.weight.mul_(20)
+        images, low = FAMILY.sample(state.networks["generator"], _random(3, 8), torch.tensor([-1] * 3))
+    assert (float(images.min()), float(images.max())) == (-1.0, 1.0)
+    torch.testing.assert_close(low[1, 0, 2, 3], images[1, 0, 8:12, 12:16].mean())
+
+
+def test_what_the_family_says_of_itself():
+    recipe = _recipe()
+    (stage,) = FAMILY.stages(recipe)
+    assert (stage.name, FAMILY.batches_per_update(recipe, stage)) == ("adversarial", 1)
+    assert (FAMILY.latent_shape(recipe), FAMILY.condition_input(recipe)) == ((8,), "embedding")
+    assert FAMILY.exported(recipe) == ["generator"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"family_recipe": {"critic_steps": 2}}, r"models\.model\.recipe: r3gan has no setting critic_steps"),
+        ({"size": 48}, r"models\.model\.size: 48; .* 8 to 256 pixels a side, a power of 2"),
+        ({"size": 4}, r"models\.model\.size: 4"),
+        ({"family_recipe": {"width": 20}}, r"models\.model\.recipe\.width: 20; expected a multiple of 8"),
+        ({"family_recipe": {"penalty_every": 0}}, r"models\.model\.recipe\.penalty_every: 0; expected 1 or more"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        _state(**changes)
+
+
+def _spots(labels: Tensor, random: torch.Generator) -> Tensor:
+    """A bright spot of 8 x 8 pixels, left in class 0 and right in class 1, at any height."""
+    row = 2.5 + 2 * torch.rand(len(labels), 1, 1, generator=random)
+    column = torch.where(labels == 0, 1.5, 5.5).view(-1, 1, 1)
+    squares = (torch.arange(8.0).view(1, -1, 1) - row) ** 2 + (torch.arange(8.0).view(1, 1, -1) - column) ** 2
+    return (2 * torch.exp(-squares / 3) - 1)[:, None]
+
+
+def test_it_learns_where_the_spots_of_two_classes_are():
+    short = {"blocks_per_level": 1, "learning_rate": 3e-3, "learning_rate_end": 1e-3}
+    recipe = _recipe(size=8, batch_size=32, family_recipe=short)
+    state = FAMILY.build(recipe, columns=(2,), seed=1, device="cpu")
+    updates = 80
+    for step in range(updates):
+        random = torch.Generator().manual_seed(step)
+        labels = torch.randint(2, (32,), generator=random)
+        batch = Batch(images=_spots(labels, random), labels=labels)
+        options = {"stage": FAMILY.stages(recipe)[0], "step": step, "progress": step / updates}
+        FAMILY.update(state, [batch], generator=random, **options)
+    random = torch.Generator().manual_seed(10**6)
+    labels = torch.arange(200) % 2
+    with torch.no_grad():
+        images, _ = FAMILY.sample(state.networks["generator"], torch.randn(200, 8, generator=random), labels)
+    reals = _spots(labels, random)
+    columns, rows = _centres(images)
+    real_columns, real_rows = _centres(reals)
+    for label in (0, 1):  # 3.7 columns apart
+        chosen = labels == label
+        assert float(columns[chosen].mean()) == pytest.approx(float(real_columns[chosen].mean()), abs=0.9)
+        assert float((images[chosen].mean(0) - reals[chosen].mean(0)).abs().mean()) < 0.15
+    assert float(rows.std()) > 0.25 * float(real_rows.std())  # no single height
+
+
+def _centres(images: Tensor) -> tuple[Tensor, Tensor]:
+    mass = images[:, 0] + 1
+    total, places = mass.sum((1, 2)), torch.arange(8.0)
+    return (mass.sum(1) * places).sum(1) / total, (mass.sum(2) * places).sum(1) / total

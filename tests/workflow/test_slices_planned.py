@@ -1,0 +1,65 @@
+"""Studies of slices, planned: which jobs they have, and which configurations stop before any work."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+SLICES = ("-n", "--configfile", "tests/config/slices.yaml")
+
+
+def test_a_study_of_slices_plans_no_job_of_volumes_but_those_that_slices_are_cut_from(snakemake):
+    jobs = snakemake(*SLICES, "--config", "folder=studies/never-run").jobs
+    assert {name: jobs[name] for name in ("build_pyramid", "cut_slices", "embed_real_slices")} == {
+        "build_pyramid": 1, "cut_slices": 1, "embed_real_slices": 1,
+    }  # fmt: skip
+    assert jobs["train_chunk"] == jobs["validate_chunk"] == 8, "two chunks of four models"
+    assert jobs["classify_slices"] == jobs["score_classification"] == 2, "only pacgan has a classifier"
+    assert jobs["score_slice_similarity"] == jobs["score_separability"] == jobs["score_utility"] == 4
+    assert not {"embed_real", "embed_samples", "draw_controls", "score_structure", "score_memorisation"} & set(jobs)
+    assert "train_utility_network" not in jobs
+
+
+def test_a_model_of_slices_beside_volumes_leaves_their_jobs_as_they_are(snakemake):
+    more = "models={flat: {family: r3gan, size: 16, images_total: 8, images_per_chunk: 8, allow_cpu: true}}"
+    folder = "folder=studies/never-run"
+    before = snakemake("-n", "--configfile", "config/demo.yaml", "--config", folder).jobs
+    after = snakemake("-n", "--configfile", "config/demo.yaml", "--config", folder, more).jobs
+    of_volumes = ("embed_real", "embed_samples", "score_structure", "score_morphometry", "score_memorisation")
+    assert {name: after[name] for name in of_volumes} == {name: before[name] for name in of_volumes}
+    assert after["cut_slices"] == after["embed_drawn_slices"] == after["score_slice_similarity"] == 1
+    assert "score_separability" not in after, "an unconditional model has no classes"
+    assert after["build_pyramid"] == 1
+
+
+def test_a_retrained_model_waits_for_the_last_candidate_of_the_other(snakemake):
+    planned = snakemake(
+        *SLICES, "--config", "folder=studies/never-run", "--", "studies/never-run/training/pacgan_again/curve-0.tsv"
+    )
+    job = next(job for job in re.split(r"\n\n", planned.text) if "model=pacgan_again, chunk=0" in job)
+    assert "studies/never-run/training/pacgan/candidate-1" in job
+
+
+@pytest.mark.fault(7)
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("models={r3gan: {size: 48}}", "models.r3gan.size is 48; expected one of 4, 8, 16, 32, 64, 128, 256"),
+        ("models={r3gan: {size: 64}}", "models.r3gan.size is 64 but slices are cut from volumes of 32"),
+        ("slices={positions: [{plane: axial, mm: 500}]}", "axial 500 mm lies"),
+        ("slices={positions: [{plane: oblique, mm: 0}]}", "oblique"),
+        (
+            "models={pacgan_again: {retrain_of: r3gan}}",
+            "models.pacgan_again.retrain_of is r3gan; expected another model",
+        ),
+        ("features={random: {network: medicalnet_resnet50}}", "no network of evaluation.features takes them"),
+        ("clustering={feedback: [r3gan]}", "clustering.feedback names r3gan"),
+        ("models={pacgan: {recipe: {level_batch_size: [4]}}}", "unknown key models.pacgan.recipe.level_batch_size"),
+    ],
+)
+def test_bad_configurations_of_slices_stop_before_any_work(snakemake, change, sentence):
+    planned = snakemake(*SLICES, "--config", change)
+    assert planned.returncode == 1
+    assert sentence in planned.text
+    assert "Traceback" not in planned.text

@@ -1,0 +1,47 @@
+"""Words for the scores of slices, whose names hold a class or a condition."""
+
+from __future__ import annotations
+
+import re
+
+_MEASURES = {  # of a classifier: title, how it is shown
+    "auc": ("AUC", "share"),
+    "accuracy": ("accuracy", "share"),
+    "balanced_accuracy": ("balanced accuracy", "share"),
+    "sensitivity": ("sensitivity", "share"),
+    "specificity": ("specificity", "share"),
+    "cross_entropy": ("cross-entropy", "number"),
+    "brier": ("Brier score", "number"),
+}
+_CLASSIFIER = re.compile(rf"classifier_({'|'.join(_MEASURES)})")
+_SEPARABILITY = re.compile(rf"separability_(.+)_({'|'.join(_MEASURES)})")
+_SIMILARITY = re.compile(r"slice_ssim_(real_real|real_fake|fake_fake|gap)(_sd)?(?:_(.+))?")
+_PAIRS = {"real_real": "two real slices", "real_fake": "a real slice and a sample", "fake_fake": "two samples"}
+
+
+def slice_words(metric: str) -> tuple[str, str, str, str] | None:
+    """Return title, group, kind and meaning of a score of slices; None for any other.
+
+    Group and kind are those of :mod:`mrisynth.reporting.catalogue`.
+    """
+    if found := _CLASSIFIER.fullmatch(metric):
+        title, kind = _MEASURES[found[1]]
+        return f"critic's {title}", "Condition", kind, "How well the critic names the class of real test slices."
+    if found := _SEPARABILITY.fullmatch(metric):
+        title, kind = _MEASURES[found[2]]
+        column = found[1].replace("_", " ")
+        meaning = "How well a linear probe tells the classes of samples apart; the floor is that of real slices."
+        return f"{column}, probe's {title}", "Condition", kind, meaning
+    if found := _SIMILARITY.fullmatch(metric):
+        of_class = f", {found[3]}" if found[3] else ""
+        if found[1] == "gap":
+            return (
+                f"gap of SSIM{of_class}",
+                "Variety",
+                "number",
+                "How far the likeness of samples is from that of real slices.",
+            )
+        spread = ", spread" if found[2] else ""
+        meaning = "Likeness of pairs of slices of one class; real slices are as alike as the floor."
+        return f"SSIM of {_PAIRS[found[1]]}{of_class}{spread}", "Variety", "number", meaning
+    return None
