@@ -13,6 +13,7 @@ EXEMPT = {  # docs/output.md names the same
     "logs/*": "times of day, CPU seconds",
     "benchmarks/*": "time and memory of each job",
     "training/*/plan.json": "hours, from updates that were timed",
+    "provenance/plan_training/*": "the cores that snakemake was given: this job takes them all",
     "training/*/watch-*/speed.tsv": "time and memory of the updates",
     "training/*/watch-*/events/*": "times of day, as TensorBoard wants them",
     "embeddings/cache/*": "features by the job that was first to need them, which is chance",
