@@ -140,6 +140,11 @@ def scores_of_models(ending, metrics):
     ]
 
 
+def slice_pictures(wildcards):
+    """The figures of the scores that only slices have."""
+    return scores_of_models(".png", SLICE_METRICS)
+
+
 def embeddings_of_controls(wildcards):
     """Real embeddings of a size and those of the controls, in every space of the evaluation."""
     sources = ["real", *(f"control.{name}" for name in CONTROLS)]

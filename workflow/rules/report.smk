@@ -42,6 +42,7 @@ rule write_report:
             shard=STUDY.shards()[:1],
         ),
         slices=packed_slices,
+        slice_pictures=slice_pictures,
         untrained=[
             f"<results>/controls/{model}/untrained.npy"
             for model in list(STUDY.volume_models)[:1]

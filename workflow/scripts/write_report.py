@@ -26,6 +26,7 @@ with running(snakemake):
             pyramid=Path(found.index).parent,
             samples=dict(zip(models, map(Path, found.shards), strict=True)),
             slices=Path(found.slices[0]).parent if found.slices else None,
+            slice_pictures=[Path(picture) for picture in found.slice_pictures],
             controls={name: Path(found[name]) for name in ("untrained", "noise") if found[name]},
             curves=curves,
             watches=watches,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from mrisynth.metrics.pairs import UNDECIDED
 from mrisynth.reporting.board import REFERENCES, Board, Cell, Column
 from mrisynth.reporting.catalogue import words
+from mrisynth.reporting.slice_words import view_words
 
 COLUMNS_A_TABLE = 5
 """Columns that fit the width of a page; wider boards become several tables."""
@@ -133,8 +134,8 @@ def _caption(board: Board, *, group: str, checksum: str, seed: int) -> str:
     )
     reference = REFERENCES.get(board.reference, board.reference)
     sentences = [
-        f"{group}: values with 95 % intervals against real {reference}, N = {board.n}, volumes of {board.view} voxels"
-        f" a side. Measured in {board.features} (network {_short(checksum)}).{kind}",
+        f"{group}: values with 95 % intervals against real {reference}, N = {board.n}, {view_words(board.view)}."
+        f" Measured in {board.features} (network {_short(checksum)}).{kind}",
         f"Floor: mean and 5th to 95th percentile of real scans against real scans. {_standing(board.columns)}",
         f"Seed {seed}.",
     ]

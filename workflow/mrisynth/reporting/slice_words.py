@@ -1,4 +1,4 @@
-"""Words for the scores of slices, whose names hold a class or a condition."""
+"""Words for views, and for the scores of slices, whose names hold a class or a condition."""
 
 from __future__ import annotations
 
@@ -45,3 +45,9 @@ def slice_words(metric: str) -> tuple[str, str, str, str] | None:
         meaning = "Likeness of pairs of slices of one class; real slices are as alike as the floor."
         return f"SSIM of {_PAIRS[found[1]]}{of_class}{spread}", "Variety", "number", meaning
     return None
+
+
+def view_words(view: str) -> str:
+    """Return a view in words: ``volumes of 64 voxels a side``, ``slices of 64 pixels a side``."""
+    size = view.removeprefix("slice ")
+    return f"volumes of {view} voxels a side" if size == view else f"slices of {size} pixels a side"

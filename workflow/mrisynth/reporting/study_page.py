@@ -18,6 +18,7 @@ from mrisynth.reporting.cluster_section import ClusterFiles, cluster_figures, cl
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.results import read_results
 from mrisynth.reporting.score_section import alarm_boxes, score_figure_item, warning_sentences
+from mrisynth.reporting.slice_section import slice_figures
 from mrisynth.reporting.training_section import (
     loss_figure,
     preview_figures,
@@ -52,6 +53,7 @@ class StudyFiles:
         balance: the balance of the splits.
         pyramid: folder of the packed scans.
         slices: folder of the packed slices; None where no model is of slices.
+        slice_pictures: ``{metric}/{model}.png`` of models of slices.
         samples: model -> uint8 [n, x, y, z] of its samples.
         controls: ``untrained`` and ``noise`` -> uint8 [n, x, y, z], shown under the models; may be empty.
         curves: model -> loss curves of its chunks, in order.
@@ -78,6 +80,7 @@ class StudyFiles:
     clusters: Mapping[str, ClusterFiles]
     citations: Path | None = None
     slices: Path | None = None
+    slice_pictures: Sequence[Path] = ()
 
 
 def write_study_report(
@@ -119,7 +122,7 @@ def write_study_report(
     validation = {model: read_table(path, warning="string") for model, path in files.validation.items()}
     drawn += [*validation_items(validation, models, figures, replicates=replicates)]
     drawn += [*preview_figures(files.watches, brains), loss_figure(files.curves, figures), recipe_table(models)]
-    drawn += cluster_figures(files.clusters)
+    drawn += [*slice_figures(files.slice_pictures), *cluster_figures(files.clusters)]
     if not terms.allowed:
         drawn = _kept(drawn, {brains, *(rounds.picture.parent for rounds in files.clusters.values())})
     health = health_report(files.watches)
@@ -268,7 +271,7 @@ def _facts(
         "scans passed": f"{len(passed)} of {len(scans)}",
         "train / validation / test": " / ".join(str(splits.get(name, 0)) for name in ("train", "validation", "test")),
         "models": len(models),
-        "voxels a side": ", ".join(map(str, sizes)),
+        "voxels or pixels a side": ", ".join(map(str, sizes)),
         "features": ", ".join(row.features if row.features_trained else f"{row.features} (untrained)" for row in names),
         "seed": seed,
     }

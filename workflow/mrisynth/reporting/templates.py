@@ -20,6 +20,7 @@ from mrisynth import __version__
 from mrisynth.files import atomic
 from mrisynth.reporting.board import REFERENCES
 from mrisynth.reporting.intervals_figure import axis_words, interval_svg
+from mrisynth.reporting.slice_words import view_words
 
 _SCRIPT_HASH = "SCRIPT-HASH"
 
@@ -51,7 +52,9 @@ def write_html(path: str | Path, template: str, **content: Any) -> None:
         "ends": lambda axis, metric, end: axis_words(axis, metric)[end],
         "finite": lambda value: repr(value) if isfinite(value) else "",
     }
-    html = environment.get_template(template).render(version=__version__, references=REFERENCES, **content)
+    html = environment.get_template(template).render(
+        version=__version__, references=REFERENCES, view_words=view_words, **content
+    )
     if "<script>" in html:  # of the template: in a text it is escaped
         script = html.rsplit("<script>", 1)[1].split("</script>", 1)[0]
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,39 @@
+"""The section of a report on models of slices: figures that other jobs have drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mrisynth.reporting.page import Figure
+
+_SECTION = "Slices"
+_FIGURES = {  # folder of the picture: title, caption
+    "classification": (
+        "What the critic of {} says of real test slices",
+        "Left the ROC curve, right the confusion matrix with numbers of slices. The critic has not seen these people.",
+    ),
+    "slice_similarity": (
+        "How alike slices and samples of {} are",
+        "Structural similarity of random pairs of one class. Samples that repeat themselves are more alike than real "
+        "slices are.",
+    ),
+    "separability": (
+        "The classes in real slices and in samples of {}",
+        "Maps of both sets together; axes have no unit. The numbers are those of a linear probe.",
+    ),
+}
+
+
+def slice_figures(pictures: Sequence[Path]) -> list[Figure]:
+    """Return the figures of models of slices, by metric.
+
+    Args:
+        pictures: ``{metric}/{model}.png``.
+    """
+    found = []
+    for metric, (title, caption) in _FIGURES.items():
+        for path in pictures:
+            if path.parent.name == metric:
+                found.append(Figure(title.format(path.stem), caption, path, _SECTION))
+    return found
