@@ -130,6 +130,25 @@ def test_too_few_validation_scans_give_missing_values_and_a_warning(sampler, net
     assert row["warning"].startswith(f"Not computed: {kept} validation scans, 2 or more are needed")
 
 
+@pytest.mark.parametrize(("images_seen", "scored"), [(8, False), (16, False), (17, True)])
+def test_a_progressive_model_is_scored_from_its_last_level_on(tmp_path, images_seen, scored):
+    """16 of its 32 images are shown at 8 x 8 pixels, the others at 16 x 16."""
+    recipe = ModelRecipe(
+        name="flat", family="pacgan", condition="none", size=16, dimensions=2, images_total=32, images_per_chunk=16,
+        batch_size=1, family_recipe={"width": 8, "latent": 4, "first_level": 8},
+    )  # fmt: skip
+    export_untrained(recipe, folder=tmp_path, seed=1, **FACTS)
+    write_json(read_json(tmp_path / "recipe.json") | {"images_seen": images_seen}, tmp_path / "recipe.json")
+    network = load_network(FeatureSpec(name="random", network="random", width=32), dimensions=2)
+    images = np.random.default_rng(0).integers(0, 200, (12, 16, 16), dtype=np.uint8)
+    names = [f"image{row}" for row in range(12)]
+    real = Embeddings(embed(images, network, what="real"), names, network.description() | {"view": "slice 16"})
+    splits = {name: "validation" if row < 4 else "train" for row, name in enumerate(names)}
+    row = validated(Sampler.load(tmp_path), network, real, splits).iloc[0]
+    assert np.isfinite(row["kid"]) == scored
+    assert ("last level" in row["warning"]) != scored
+
+
 def test_real_scans_of_another_network_or_size_and_scans_without_a_split_are_refused(sampler, network, real, splits):
     other = Embeddings(real.features, real.ids, real.meta | {"weights_sha256": "untrained-random-seed-1"})
     with pytest.raises(MrisynthError, match="have weights_sha256 'untrained-random-seed-1'"):

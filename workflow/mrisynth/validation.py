@@ -20,15 +20,19 @@ from mrisynth.metrics.features import standardised
 from mrisynth.metrics.frechet import frechet_distance
 from mrisynth.metrics.kernel import kernel_distance
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE, scans_of
+from mrisynth.models import family as family_named
 from mrisynth.progress import track
+from mrisynth.recipes import ModelRecipe
 from mrisynth.sampling import Sampler
 from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
 from mrisynth.training.export import OTHER_FILES, RECIPE, WEIGHTS
+from mrisynth.training.schedule import Schedule
 
 SMALLEST = 2
 """Scans that a distance needs."""
 
+_NOT_GROWN = "Not computed: the model has not yet reached its last level."
 BY_SCORE = "kid on the validation split"
 BY_AGE = "last chunk (no validation scans)"
 
@@ -66,7 +70,8 @@ def validate_candidate(
         Columns model, chunk, images_seen, features, features_trained, n_real, n_synthetic, kid
         (:func:`~mrisynth.metrics.kernel.kernel_distance` of features standardised by the training scans: in raw ones
         its cube hears the few that are far from 0 alone), fid (its bias is the same for all chunks) and warning. With
-        fewer than two validation scans nothing is drawn, the scores are missing and the warning says so.
+        fewer than two validation scans, or before a progressive model has reached its last level, nothing is drawn,
+        the scores are missing and the warning says so.
 
     Raises:
         MrisynthError: the real scans were embedded by another network or at another size, or one has no split.
@@ -76,7 +81,8 @@ def validate_candidate(
     held_out = real.rows([] if recipe.retrain_of else scans_of("validation", real, splits))
     kid = fid = float("nan")
     drawn = 0
-    if len(held_out) >= SMALLEST:
+    grown = _is_grown(recipe, images_seen=sampler.facts["images_seen"])
+    if len(held_out) >= SMALLEST and grown:
         what = f"validation of {sampler.recipe.name}, chunk {chunk}"
         volumes = _draw(sampler, samples, seed=derive_seed(seed, "validation"), what=what)
         ids = [f"{sampler.recipe.name}-validation-{number:06d}" for number in range(samples)]
@@ -88,7 +94,8 @@ def validate_candidate(
     row = {"model": sampler.recipe.name, "chunk": chunk, "images_seen": sampler.facts["images_seen"]}
     row |= {"features": network.name, "features_trained": network.trained}
     row |= {"n_real": len(held_out), "n_synthetic": drawn, "kid": kid, "fid": fid}
-    return pd.DataFrame([row | {"warning": _warning(row, width=network.width)}])
+    warning = _warning(row, width=network.width) if grown else _NOT_GROWN
+    return pd.DataFrame([row | {"warning": warning}])
 
 
 def best_row(table: pd.DataFrame) -> int:
@@ -139,6 +146,15 @@ def _check_same_features(real: Embeddings, network: FeatureNetwork, *, view: int
                 f"The embeddings of the real scans have {key} {real.meta.get(key)!r} and the samples to validate "
                 f"{expected[key]!r}: they cannot be compared; embed the real scans again."
             )
+
+
+def _is_grown(recipe: ModelRecipe, *, images_seen: int) -> bool:
+    """Return whether a training has come to the last of its stages, such as the full size of a progressive model."""
+    if recipe.retrain_of:
+        return True  # its stages are as long as another model found best
+    schedule = Schedule(recipe, family_named(recipe.family))
+    before_last = schedule.total - schedule.lengths()[-1]
+    return before_last == 0 or images_seen > schedule.images_at(before_last)
 
 
 def _draw(sampler: Sampler, count: int, *, seed: int, what: str) -> np.ndarray:
