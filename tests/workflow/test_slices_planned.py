@@ -63,3 +63,10 @@ def test_bad_configurations_of_slices_stop_before_any_work(snakemake, change, se
     assert planned.returncode == 1
     assert sentence in planned.text
     assert "Traceback" not in planned.text
+
+
+def test_the_study_of_slices_that_ships_plans_its_four_models_and_no_download(snakemake):
+    planned = snakemake("-n", "--configfile", "config/slices.yaml", "--config", "folder=studies/never-run")
+    assert planned.jobs["train_chunk"] == 8
+    assert planned.jobs["classify_slices"] == 2
+    assert not {"download_ixi", "download_demographics", "download_weights"} & set(planned.jobs)
