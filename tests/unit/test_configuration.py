@@ -211,3 +211,17 @@ def test_simulated_paths_and_bundles_agree():
 def test_shards_cover_all_samples():
     mine = read(sampling={"count": 7, "per_shard": 3})
     assert [mine.shard_range(shard) for shard in mine.shards()] == [(0, 3), (3, 3), (6, 1)]
+
+
+@pytest.mark.parametrize(
+    ("planes", "family", "mirrored"),
+    [
+        (["axial", "coronal"], "r3gan", True),
+        (["axial", "sagittal"], "r3gan", False),
+        (["sagittal"], "hagan", True),
+    ],
+)
+def test_sagittal_slices_are_never_mirrored(planes, family, mirrored):
+    positions = [{"plane": plane, "mm": 0} for plane in planes]
+    study = read(models__flat={"family": family, "size": 32}, slices={"positions": positions})
+    assert study.models["flat"].augmentation_flip is mirrored

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from mrisynth.training.augmentation import AugmentationDraw, AugmentationRange, augment, draw_augmentation
-from mrisynth.training.slice_augmentation import augment_slices, slice_range
+from mrisynth.training.slice_augmentation import augment_slices
 
 ALL = AugmentationRange(flip=True)
 
@@ -112,16 +112,6 @@ def test_pieces_are_changed_as_the_whole_batch():
     images, draw = _images(6, 1, 10, 10), _draw(6)
     pieces = [augment_slices(images[rows], draw.part(rows)) for rows in (slice(0, 1), slice(1, 4), slice(4, 6))]
     assert torch.equal(torch.cat(pieces), augment_slices(images, draw))
-
-
-def test_sagittal_slices_are_never_mirrored():
-    assert slice_range(ALL, planes=["axial", "coronal"]).flip
-    assert slice_range(ALL, planes=[""]).flip
-    assert not slice_range(ALL, planes=["axial", "sagittal"]).flip
-    assert not slice_range(replace(ALL, flip=False), planes=["axial"]).flip
-    kept = slice_range(ALL, planes=["sagittal"])
-    assert kept == replace(ALL, flip=False)
-    assert not _draw(200, kept).flipped.any()
 
 
 def test_it_runs_without_data_and_keeps_the_type():

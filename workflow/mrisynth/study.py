@@ -79,7 +79,7 @@ class Study:
                 condition=self._condition_table(entry),
                 family_recipe=entry["recipe"],
                 dimensions=2 if entry["family"] in SLICE_FAMILIES else 3,
-                **{key: entry[key] for key in shared},
+                **{key: entry[key] for key in shared} | self._mirroring(entry),
             )
             for name, entry in self.config["models"].items()
             for replicate in _replicates(name, entry["replicates"])
@@ -181,6 +181,12 @@ class Study:
         if self.config["cohort"]["name"] == "simulated":
             return Path(self.folder, "cohort", "simulated", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
         return IXI_FOLDER / f"{scan.scan}-T1.nii.gz"
+
+    def _mirroring(self, entry: Mapping[str, Any]) -> dict[str, bool]:
+        """Forbid to mirror slices when one is sagittal: there left and right of the picture are front and back."""
+        planes = {position["plane"] for position in self.config["slices"]["positions"]}
+        forbidden = entry["family"] in SLICE_FAMILIES and "sagittal" in planes
+        return {"augmentation_flip": False} if forbidden else {}
 
     def _condition_table(self, entry: Mapping[str, Any]) -> str:
         name = entry["condition"]

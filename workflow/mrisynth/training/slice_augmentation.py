@@ -7,25 +7,12 @@ from left to right: in an axial or coronal slice it is the columns.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from mrisynth.training.augmentation import AugmentationDraw, AugmentationRange, augment
-
-_FRONT_TO_BACK = "sagittal"  # its columns run from the front to the back, which no brain has exchanged
-
-
-def slice_range(ranges: AugmentationRange, *, planes: Collection[str]) -> AugmentationRange:
-    """Return the ranges for slices of some planes: no mirroring when one of the planes is sagittal.
-
-    Args:
-        ranges: how far images may be changed; its ``flip`` says whether left and right may change places.
-        planes: of all slices of the training; any other text, such as an empty one, for images of an unknown plane.
-    """
-    return replace(ranges, flip=ranges.flip and _FRONT_TO_BACK not in planes)
+from mrisynth.training.augmentation import AugmentationDraw, augment
 
 
 def augment_slices(images: Tensor, draw: AugmentationDraw) -> Tensor:
