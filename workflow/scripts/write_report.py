@@ -27,7 +27,7 @@ with running(snakemake):
             samples=dict(zip(models, map(Path, found.shards), strict=True)),
             slices=Path(found.slices[0]).parent if found.slices else None,
             slice_pictures=[Path(picture) for picture in found.slice_pictures],
-            controls={name: Path(found[name]) for name in ("untrained", "noise") if found[name]},
+            controls={name: Path(found[name][0]) for name in ("untrained", "noise") if found[name]},
             curves=curves,
             watches=watches,
             validation=dict(zip(models, map(Path, found.validation), strict=True)),
