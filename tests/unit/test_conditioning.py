@@ -122,5 +122,5 @@ def test_a_part_that_is_missing_is_told_only_where_columns_have_their_own_vector
         torch.manual_seed(0)
         generator = HaganGenerator(32, width=8, latent=6, columns=COLUMNS, condition=kind)
         features = generator.shared_features(latents, labels)
-        told[kind] = not torch.allclose(features[0], features[1])
+        told[kind] = not torch.allclose(features[0], features[1], atol=1e-5)  # rows may be rounded unlike
     assert told == {"one_hot": False, "embedding": False, "embedding_per_column": True, "channel": True}

@@ -15,6 +15,7 @@ from mrisynth.models import hagan
 from mrisynth.training import guard
 from mrisynth.training.batches import Batches
 from mrisynth.training.loop import run_updates
+from mrisynth.training.schedule import Schedule
 from mrisynth.training.state import save_state
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 32), dtype=np.uint8)
@@ -45,7 +46,8 @@ def _run(recipe, steps: int, *, watch=None):
     recipe = replace(recipe, images_total=2 * steps)
     state.recipe = recipe
     rows = []
-    for row in run_updates(state, member, batches, last_step=steps, seed=1):
+    schedule = Schedule(recipe, member)
+    for row in run_updates(state, member, batches, schedule=schedule, last_step=steps, seed=1):
         rows.append(row)
         if watch is not None:
             watch(state)
