@@ -99,9 +99,11 @@ def ours(task: dict[str, Any], clock: Clock, path: Path, *, preset: str, precisi
     from mrisynth.models.pacgan_settings import AS_PUBLISHED
     from mrisynth.recipes import ModelRecipe
     from mrisynth.training.batches import Batches
+    from mrisynth.training.device import prepare_device
     from mrisynth.training.loop import run_updates
     from mrisynth.training.schedule import Schedule
 
+    prepare_device()
     levels = task["size"].bit_length() - 2
     settings = AS_PUBLISHED if preset == "as_published" else {}
     settings = settings | {"level_batch_sizes": [], "level_critic_steps": [task["critic_steps"]] * levels}

@@ -137,9 +137,11 @@ def ours(task: dict[str, Any], clock: Clock, *, updates: int) -> dict[str, Any]:
 
     from mrisynth.models import family as family_named
     from mrisynth.training.batches import Batches
+    from mrisynth.training.device import prepare_device
     from mrisynth.training.loop import run_updates
     from mrisynth.training.schedule import Schedule
 
+    prepare_device()
     case = CASES[task["case"]]
     recipe = case.recipe(task, precision=task["variant"])
     family = family_named(recipe.family)

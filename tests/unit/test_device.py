@@ -27,7 +27,7 @@ STUDY = ModelRecipe(
 
 @pytest.fixture
 def on_a_cpu(monkeypatch):
-    monkeypatch.setattr(device, "choose_device", lambda: "cpu")
+    monkeypatch.setattr(device, "prepare_device", lambda: "cpu")
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from mrisynth.cohorts.simulated import KNOB_RANGES, SimulatedHead, simulate_head, simulate_participants, write_heads
+from mrisynth.cohorts.simulated import (
+    KNOB_RANGES,
+    Atrophy,
+    SimulatedHead,
+    simulate_head,
+    simulate_participants,
+    write_heads,
+)
 from mrisynth.cohorts.simulated_anatomy import (
     LABELS,
     REFERENCE_INTRACRANIAL_ML,
@@ -110,6 +117,14 @@ def test_known_effects_are_present_and_others_absent() -> None:
     tolerance = pd.DataFrame({"age": 0.002, "male": 0.06, "atrophy": 0.06, "north": 0.06}, index=["all"]).T
     difference = (found.drop(index="one") - expected).abs()
     assert (difference.to_numpy() < tolerance.to_numpy()).all(), difference
+
+
+def test_atrophy_does_what_the_study_says_to_the_ill_alone() -> None:
+    usual, told = simulate_participants(60, seed=2), simulate_participants(60, seed=2, atrophy=Atrophy(ventricles=1.5))
+    ill = usual["diagnosis"] == "atrophy"
+    pd.testing.assert_frame_equal(usual[~ill], told[~ill])
+    pd.testing.assert_frame_equal(usual.drop(columns="ventricles"), told.drop(columns="ventricles"))
+    np.testing.assert_allclose(told["ventricles"][ill], 1.5 * usual["ventricles"][ill], rtol=1e-3)
 
 
 @pytest.mark.parametrize(("knob", "values"), CHANGES.items())

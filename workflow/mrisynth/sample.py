@@ -20,7 +20,7 @@ from mrisynth.progress import track
 from mrisynth.sample_slices import save_slices
 from mrisynth.sampling import Sampler, table_row, unit_image
 from mrisynth.terms import TERMS
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.wishes import Condition
 
 TABLE = "samples.tsv"
@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
 def _device(wanted: str | None) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise MrisynthError("--device cuda: no GPU can be used here; leave it out to draw on the CPU.")
-    return wanted or choose_device()
+    return wanted or prepare_device()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from mrisynth.files import read_json
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.chunk import ChunkFiles, train_chunk
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.training.spare import is_spoilt, keep_spare, spare_path
 from mrisynth.training.stopping import discard_outdated
 from mrisynth.training.team import Team
@@ -115,7 +115,7 @@ class TrainingJob:
         )
         discard_outdated(self._stopped, inputs=[Path(file) for file in inputs if file])
         if devices == 1:
-            self.run_as(Team(), device=choose_device())
+            self.run_as(Team(), device=prepare_device())
             return
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch, "job.json")

@@ -11,7 +11,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from mrisynth.orphans import die_with_parent
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.training.team import FabricTeam
 from mrisynth.training_job import TrainingJob
 
@@ -20,7 +20,7 @@ def main(file: Path) -> None:
     """Join the other processes and train the chunk that the file describes."""
     die_with_parent(os.getppid())
     job = TrainingJob(**json.loads(file.read_text(encoding="utf-8")))
-    accelerator = choose_device()
+    accelerator = prepare_device()
     fabric = Fabric(accelerator=accelerator, devices=job.recipe["devices"], strategy="ddp")
     fabric.launch()
     logging.basicConfig(level=logging.INFO if fabric.global_rank == 0 else logging.ERROR)

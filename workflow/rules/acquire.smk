@@ -100,6 +100,7 @@ rule simulate_heads:
         scans=lambda wildcards: [scan.scan for scan in STUDY.bundles[wildcards.bundle]],
         participants=STUDY.config["cohort"]["participants"],
         voxel_mm=STUDY.config["cohort"]["simulated_voxel_mm"],
+        atrophy=STUDY.config["cohort"]["simulated_atrophy"],
         seed=STUDY.seed,
     script:
         "../scripts/simulate_heads.py"

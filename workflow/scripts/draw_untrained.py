@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mrisynth.joblog import running
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.untrained import draw_untrained
 
 with running(snakemake):
@@ -13,6 +13,6 @@ with running(snakemake):
         trained=Path(snakemake.input.recipe),
         count=snakemake.params.samples,
         seed=snakemake.params.seed,
-        device=choose_device(),
+        device=prepare_device(),
         path=Path(snakemake.output[0]),
     )

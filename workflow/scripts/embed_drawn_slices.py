@@ -7,12 +7,12 @@ from mrisynth.embedding import load_network
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
 from mrisynth.joblog import running
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 
 with running(snakemake):
     wildcards, weights = snakemake.wildcards, str(snakemake.input.weights)
     spec = feature_spec(wildcards.features, snakemake.params.spec, weights=weights)
-    network = load_network(spec, device=choose_device(), dimensions=2)
+    network = load_network(spec, device=prepare_device(), dimensions=2)
     for source, paths in (("samples", snakemake.input.samples), ("untrained", [snakemake.input.untrained])):
         images = [image for path in paths for image in open_array(path)]
         ids = [f"{wildcards.model}-{source}-{row:06d}" for row in range(len(images))]

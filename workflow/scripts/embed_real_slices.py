@@ -7,12 +7,12 @@ from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
 from mrisynth.joblog import running
 from mrisynth.slices.slice_set import open_slices
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 
 with running(snakemake):
     wildcards, weights = snakemake.wildcards, str(snakemake.input.weights)
     spec = feature_spec(wildcards.features, snakemake.params.spec, weights=weights)
-    network = load_network(spec, device=choose_device(), dimensions=2)
+    network = load_network(spec, device=prepare_device(), dimensions=2)
     slices = open_slices(Path(snakemake.input.index).parent, int(wildcards.size))
     names, cache = slices.index["image"].tolist(), Path(snakemake.params.cache)
     found = embed_volumes(slices.images, names, network, what="embed real slices", cache=cache)

@@ -10,12 +10,12 @@ from mrisynth.embedding.low_resolution import LowView
 from mrisynth.embedding.volumes import embed_volumes, feature_spec
 from mrisynth.embeddings import save_embeddings
 from mrisynth.joblog import running
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 
 with running(snakemake):
     wildcards, spec = snakemake.wildcards, snakemake.params.spec
     weights = str(snakemake.input.weights)
-    network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=choose_device())
+    network = load_network(feature_spec(wildcards.features, spec, weights=weights), device=prepare_device())
     for source in ("samples", "low", "untrained"):
         paths = snakemake.input["volumes" if source == "samples" else source]
         paths = [paths] if isinstance(paths, str) else paths

@@ -8,10 +8,10 @@ from mrisynth.joblog import running
 from mrisynth.latent_study import LatentFiles, latent_study
 from mrisynth.latents import LatentSpace
 from mrisynth.store import open_pyramid
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 
 with running(snakemake):
-    space = LatentSpace.load(Path(snakemake.input.recipe).parent, device=choose_device())
+    space = LatentSpace.load(Path(snakemake.input.recipe).parent, device=prepare_device())
     names = ("latents", "reconstructions", "directions", "units", "volumes")
     latent_study(
         space,

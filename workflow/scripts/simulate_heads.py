@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from mrisynth.cohorts.simulated import simulate_participants, write_heads
+from mrisynth.cohorts.simulated import Atrophy, simulate_participants, write_heads
 from mrisynth.joblog import running
 
 with running(snakemake):
-    participants = simulate_participants(snakemake.params.participants, seed=snakemake.params.seed)
+    params = snakemake.params
+    participants = simulate_participants(params.participants, seed=params.seed, atrophy=Atrophy(**params.atrophy))
     write_heads(
-        participants[participants["scan"].isin(snakemake.params.scans)],
+        participants[participants["scan"].isin(params.scans)],
         Path(snakemake.output[0]),
-        seed=snakemake.params.seed,
-        voxel_mm=snakemake.params.voxel_mm,
+        seed=params.seed,
+        voxel_mm=params.voxel_mm,
     )

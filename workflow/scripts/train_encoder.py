@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mrisynth.embedding.encoder_job import EncoderFiles, make_encoder
 from mrisynth.joblog import running
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 
 with running(snakemake):
     found, made = snakemake.input, snakemake.output
@@ -20,5 +20,5 @@ with running(snakemake):
             facts=Path(made.facts),
             curve=Path(made.curve),
         ),
-        device=choose_device(),
+        device=prepare_device(),
     )

@@ -9,7 +9,7 @@ from mrisynth.conditions import read_condition
 from mrisynth.files import read_table, write_table
 from mrisynth.joblog import running
 from mrisynth.store import open_pyramid
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.utility_cnn import network_table
 
 with running(snakemake):
@@ -21,6 +21,6 @@ with running(snakemake):
         asked=read_table(snakemake.input.samples)["label"].tolist(),
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
-        device=choose_device(),
+        device=prepare_device(),
     )
     write_table(table, snakemake.output[0])

@@ -9,11 +9,11 @@ from mrisynth.embeddings import load_embeddings
 from mrisynth.files import write_table
 from mrisynth.joblog import running
 from mrisynth.sampling import Sampler
-from mrisynth.training.device import choose_device
+from mrisynth.training.device import prepare_device
 from mrisynth.validation import validate_candidate
 
 with running(snakemake):
-    params, scans, device = snakemake.params, split_table(snakemake.input.scans), choose_device()
+    params, scans, device = snakemake.params, split_table(snakemake.input.scans), prepare_device()
     sampler = Sampler.load(snakemake.input.candidate, device=device)
     spec = feature_spec(params.features, params.spec, weights=str(snakemake.input.weights))
     table = validate_candidate(

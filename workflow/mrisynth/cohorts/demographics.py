@@ -30,7 +30,9 @@ def read_merged(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> M
             records, columns = bids.read_records(Path(cohort["folder"]))
             return merge(records, columns=columns, rules=rules)
         case _:
-            return Merged(table=simulated.simulate_participants(cohort["participants"], seed=seed))
+            atrophy = simulated.Atrophy(**cohort["simulated_atrophy"])
+            people = simulated.simulate_participants(cohort["participants"], seed=seed, atrophy=atrophy)
+            return Merged(table=people)
 
 
 def demographics_log(merged: Merged, participants: pd.DataFrame) -> pd.DataFrame:

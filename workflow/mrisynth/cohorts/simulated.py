@@ -33,6 +33,23 @@ _AGE_THIRDS = ((20.0, 40.0), (40.0, 60.0), (60.0, 80.0))
 _BLOCK = len(_AGE_THIRDS) * 2 * len(SITES)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Atrophy:
+    """What the diagnosis ``atrophy`` does to a head: it multiplies these knobs.
+
+    Attributes:
+        hippocampi: both of them.
+        ventricles: all of them.
+    """
+
+    hippocampi: float = 0.75
+    ventricles: float = 1.0
+
+
+_USUAL = Atrophy()
+_NO_EFFECT = Atrophy(hippocampi=1.0)
+
+
 @dataclass(frozen=True)
 class SimulatedHead:
     """One head: the T1-weighted scan, the mask of the brain and the labels of its structures, all RAS+.
@@ -46,7 +63,7 @@ class SimulatedHead:
     labels: nib.Nifti1Image
 
 
-def simulate_participants(count: int, *, seed: int) -> pd.DataFrame:
+def simulate_participants(count: int, *, seed: int, atrophy: Atrophy = _USUAL) -> pd.DataFrame:
     """Draw the participants of a simulated cohort, one row each.
 
     Every twelve participants in a row hold each sex x age third x site once, and four with atrophy, in random
@@ -56,7 +73,7 @@ def simulate_participants(count: int, *, seed: int) -> pd.DataFrame:
     Known effects on the knobs (the rest is individual variation):
         * age: ventricles grow by 1.5 % a year, cortical grey matter loses 0.3 % a year (1 at 50 years);
         * sex: the head of a man is 1.06, of a woman 0.94 of the reference volume on average;
-        * diagnosis ``atrophy``: both hippocampi at 0.75;
+        * diagnosis ``atrophy``: hippocampi and ventricles as given, by default both hippocampi at 0.75;
         * site: ``site_contrast`` about 1.08 (north) or 0.84 (south), with its own bias field and noise.
 
     Returns:
@@ -67,7 +84,7 @@ def simulate_participants(count: int, *, seed: int) -> pd.DataFrame:
     """
     if count < 1:
         raise ConfigError(f"cohort.participants is {count}; a simulated cohort needs at least 1.")
-    return pd.DataFrame([_participant(number, seed=seed) for number in range(1, count + 1)])
+    return pd.DataFrame([_participant(number, seed=seed, atrophy=atrophy) for number in range(1, count + 1)])
 
 
 def simulate_head(participant: Mapping[str, Any], *, seed: int, voxel_mm: float) -> SimulatedHead:
@@ -123,29 +140,29 @@ def write_heads(participants: pd.DataFrame, folder: Path, *, seed: int, voxel_mm
     write_table(pd.DataFrame(truths), folder / "truth.tsv")
 
 
-def _participant(number: int, *, seed: int) -> dict[str, Any]:
+def _participant(number: int, *, seed: int, atrophy: Atrophy) -> dict[str, Any]:
     block, place = divmod(number - 1, _BLOCK)
     order = numpy_generator(seed, "simulated", "block", block)
     cell = int(order.permutation(_BLOCK)[place])
-    atrophy = place in order.permutation(_BLOCK)[: _BLOCK // 3]
+    ill = place in order.permutation(_BLOCK)[: _BLOCK // 3]
     third, rest = divmod(cell, 2 * len(SITES))
     sex, site = "fm"[rest % 2], list(SITES)[rest // 2]
     name = f"sub-{number:04d}"
     age = round(float(numpy_generator(seed, "simulated", name, "age").uniform(*_AGE_THIRDS[third])), 1)
-    diagnosis = "atrophy" if atrophy else "control"
+    effect = atrophy if ill else _NO_EFFECT
     person = {"participant_id": name, "scan": name, "source": "simulated", "sex": sex, "age": age, "site": site}
-    return person | {"diagnosis": diagnosis} | _draw_knobs(name, sex, age, site, diagnosis, seed=seed)
+    diagnosis = "atrophy" if ill else "control"
+    return person | {"diagnosis": diagnosis} | _draw_knobs(name, sex, age, site, effect, seed=seed)
 
 
-def _draw_knobs(name: str, sex: str, age: float, site: str, diagnosis: str, *, seed: int) -> dict[str, float]:
+def _draw_knobs(name: str, sex: str, age: float, site: str, effect: Atrophy, *, seed: int) -> dict[str, float]:
     generator = numpy_generator(seed, "simulated", name, "knobs")
     ventricles, grey, both, left, right, size, contrast = np.clip(generator.standard_normal(7), -2.5, 2.5)
-    hippocampi = 0.75 if diagnosis == "atrophy" else 1.0
     knobs = {
-        "ventricles": np.exp(0.015 * (age - 50.0) + 0.22 * ventricles),
+        "ventricles": effect.ventricles * np.exp(0.015 * (age - 50.0) + 0.22 * ventricles),
         "grey_matter": 1.0 - 0.003 * (age - 50.0) + 0.03 * grey,
-        "hippocampus_left": hippocampi * (1.0 + 0.06 * both + 0.03 * left),
-        "hippocampus_right": hippocampi * (1.0 + 0.06 * both + 0.03 * right),
+        "hippocampus_left": effect.hippocampi * (1.0 + 0.06 * both + 0.03 * left),
+        "hippocampus_right": effect.hippocampi * (1.0 + 0.06 * both + 0.03 * right),
         "head_size": (1.06 if sex == "m" else 0.94) + 0.05 * size,
         "site_contrast": SITES[site].contrast + 0.03 * contrast,
     }

@@ -20,6 +20,7 @@ from mrisynth.training.counting import (
     share_of_one_device,
     update_blank,
 )
+from mrisynth.training.freed_memory import keep_freed_memory
 from mrisynth.training.kernels import KernelReport, check_kernels
 from mrisynth.training.schedule import Schedule
 
@@ -33,9 +34,12 @@ _PUBLISHED_WIDTH = 64
 _TEST_SECONDS = {"cpu": 10.0, "cuda": 60.0}
 
 
-def choose_device() -> str:
-    """Return ``cuda`` when a GPU can be used, else ``cpu``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def prepare_device() -> str:
+    """Return ``cuda`` when a GPU can be used, else ``cpu``; on a CPU, keep freed memory in this process from now on."""
+    if torch.cuda.is_available():
+        return "cuda"
+    keep_freed_memory()
+    return "cpu"
 
 
 def count_update_flops(recipe: ModelRecipe, *, classes: int) -> int:
@@ -110,7 +114,7 @@ def plan_training(recipe: ModelRecipe, *, classes: int, allow_cpu: bool, threads
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    device = choose_device()
+    device = prepare_device()
     schedule = Schedule(recipe, family_named(recipe.family))
     hours = estimate_hours(recipe, device, classes=classes)
     if device == "cpu" and hours > _HOURS_WITHOUT_ASKING and not allow_cpu:
