@@ -41,6 +41,7 @@ include: "workflow/rules/convert.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/pyramid.smk"
+include: "workflow/rules/matching.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/conditions.smk"
 include: "workflow/rules/train.smk"
@@ -49,7 +50,9 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/encoders.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/class_scores.smk"
 include: "workflow/rules/slice_scores.smk"
+include: "workflow/rules/slice_areas.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/regions.smk"
 include: "workflow/rules/label_maps.smk"
@@ -74,6 +77,7 @@ rule all:
         scorecards,
         terms_of_models,
         samples_as_nifti,
+        made_of_slices,
         latent_reports,
         cluster_reports,
         "<results>/ro-crate-metadata.json",

@@ -86,6 +86,41 @@ def packed_slices(wildcards):
     return [*arrays, "<results>/slices/index.tsv"] if arrays else []
 
 
+def matched_pairs(wildcards):
+    """The matched cases and controls, where slices are cut of these alone."""
+    wanted = STUDY.config["slices"]["matching"]
+    return [] if wanted is None else "<results>/matching/pairs.tsv"
+
+
+def matched_of_condition(wildcards):
+    """The same for a condition that no model of volumes is told: its classes are then those of the matched."""
+    told = {model.condition for model in STUDY.volume_models.values()}
+    return [] if wildcards.condition in told else matched_pairs(wildcards)
+
+
+def condition_of_exchange(wildcards):
+    """The condition whose classes the exchange format has."""
+    return f"<results>/conditions/{STUDY.config['slices']['exchange']}.tsv"
+
+
+def made_of_slices(wildcards):
+    """What a study asks of its slices beside models: the matching of their participants, the exchange format."""
+    wanted = STUDY.config["slices"]
+    tables = (
+        "pairs.tsv",
+        "left_out.tsv",
+        "balance.tsv",
+        "split_balance.tsv",
+        "balance.png",
+    )
+    matching = [f"<results>/matching/{name}" for name in tables]
+    exchange = ["<results>/slices/exchange"]
+    return [
+        *(matching if wanted["matching"] is not None else []),
+        *(exchange if wanted["exchange"] is not None else []),
+    ]
+
+
 def packed_index(wildcards):
     """The index of these."""
     is_volume = STUDY.models[wildcards.model].dimensions == 3

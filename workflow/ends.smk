@@ -33,4 +33,5 @@ def finished(wildcards):
         *scorecards(wildcards),
         *terms_of_models(wildcards),
         *samples_as_nifti(wildcards),
+        *made_of_slices(wildcards),
     ]

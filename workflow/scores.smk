@@ -6,9 +6,11 @@ from mrisynth.feature_weights import (
     converted_file,
     conversions,
 )
+from mrisynth.slice_regions import region_labels
 
 FEATURE_METRICS = ("fid", "kid", "precision_recall", "density_coverage")
-SLICE_METRICS = ("slice_similarity", "separability", "classification")
+CLASS_METRICS = ("fid_by_class", "kid_by_class")
+SLICE_METRICS = ("slice_similarity", "slice_areas", "separability", "classification")
 VOLUME_METRICS = ("structure", "morphometry", "memorisation")
 PAIRED_METRICS = (*FEATURE_METRICS, "structure", "morphometry")
 CONTROLS = ("noise", "blurred", "shuffled", "duplicated")
@@ -124,7 +126,7 @@ def metrics_of(model):
     recipe = STUDY.models[model]
     left_out = set(SLICE_METRICS if recipe.dimensions == 3 else VOLUME_METRICS)
     if recipe.condition == "none":
-        left_out |= {"separability", "classification"}
+        left_out |= {"separability", "classification", *CLASS_METRICS}
     if recipe.family != "pacgan":
         left_out |= {"classification"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
@@ -140,9 +142,24 @@ def scores_of_models(ending, metrics):
     ]
 
 
+def label_maps_of_scans(wildcards):
+    """The folders of label maps that say where the structure of `slice_areas` lies."""
+    given = EVALUATION["label_maps"]
+    return [given] if given else raw_scans_of_cohort(wildcards)
+
+
+def labels_of_region(wildcards):
+    """The labels that are together that structure."""
+    try:
+        return region_labels(STUDY.config)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def slice_pictures(wildcards):
-    """The figures of the scores that only slices have."""
-    return scores_of_models(".png", SLICE_METRICS)
+    """The figures of the matching and of the scores that only slices have."""
+    matching = [path for path in made_of_slices(wildcards) if path.endswith(".png")]
+    return [*matching, *scores_of_models(".png", SLICE_METRICS)]
 
 
 def embeddings_of_controls(wildcards):

@@ -42,9 +42,52 @@ def test_all_models_are_scored_by_all_that_applies_to_slices(study):
     for model in MODELS:
         found = set(mine[mine["model"] == model]["metric"])
         assert {"fid", "kid", "precision", "recall", "slice_ssim_gap", "separability_sex_auc"} <= found, model
+        assert {"slice_area_m", "slice_area_f", "slice_area_effect_m_minus_f", "slice_area_measured"} <= found, model
         assert ("classifier_auc" in found) == model.startswith("pacgan")
     assert set(scores[scores["metric"] == "fid"]["view"]) == {"slice 16"}
     assert scores[scores["metric"] == "fid"]["warning"].str.contains("untrained").all()
+
+
+def test_the_area_of_the_hippocampi_is_measured_by_class_in_real_slices_and_in_samples(study):
+    positions = read_table(study / "slice_regions" / "positions.tsv")
+    assert positions["plane"].tolist() == ["axial", "axial"] and set(positions["labels"]) == {"5 6"}
+    assert positions["area_mm2"][0] > 100, "the lower slice goes through both hippocampi"
+    for size in (4, 8, 16):
+        region = np.load(study / "slice_regions" / f"{size}.npy")
+        assert region.shape == (2, size, size) and region.min() >= 0 and region.max() <= 1
+        areas = region.sum(axis=(1, 2)) * (224 / size) ** 2
+        np.testing.assert_allclose(areas, positions["area_mm2"], rtol=1e-3, atol=0.02)
+    tested = (open_slices(study / "slices", 16).index["split"] == "test").sum()
+    for model in MODELS:
+        table = read_table(study / "slice_areas" / f"{model}.summary.tsv")
+        areas = table[table["kind"] == "area"]
+        assert areas["source"].tolist() == ["real", "real", "synthetic", "synthetic"]
+        assert areas["label"].tolist() == ["m", "f", "m", "f"]
+        assert areas.groupby("source")["n"].sum().to_dict() == {"real": tested, "synthetic": 6}
+        assert areas["unmeasured"].dropna().between(0, 1).all()
+        assert (areas["mean_mm2"].dropna() >= 0).all()
+        apart = table[table["kind"] == "difference"].set_index("source")
+        assert apart["label"].tolist() == ["m", "m"] and apart["against"].tolist() == ["f", "f"]
+        assert set(apart["same_sign"].dropna()) <= {"yes", "no"}
+
+
+def test_every_class_has_its_own_distances_and_a_reason_where_it_has_none(study):
+    scores = read_scores(study / "metrics.tsv")
+    scans = read_table(study / "slices" / "index.tsv").merge(read_table(study / "cohort" / "scans.tsv"), on="scan")
+    scans = scans[scans["row"].notna() & (scans["split_y"] == "test")]
+    names = {f"{metric}_by_class_sex:{label}" for metric in ("fid", "kid") for label in ("m", "f")}
+    for model in MODELS:
+        mine = scores[(scores["model"] == model) & (scores["reference"] == "test") & (scores["source"] == "model")]
+        mine = mine.set_index("metric").loc[sorted(names)]
+        asked = read_table(study / "samples" / model / "samples.tsv")["label_name"]
+        for name, row in mine.iterrows():
+            label = name.split(":")[1]
+            assert row["n"] <= min((scans["sex"] == label).sum(), (asked == label).sum())
+            assert np.isfinite(row["value"]) == (row["n"] >= 2), name
+            assert np.isfinite(row["value"]) or row["warning"].startswith("Not computed")
+        assert (study / "fid_by_class" / f"{model}.npz").is_file()
+    of_classes = scores[scores["metric"].str.contains("_by_class_")]
+    assert set(of_classes.loc[of_classes["value"].notna(), "source"]) == {"model", "untrained"}
 
 
 def test_the_retrained_model_had_the_chosen_lengths_and_no_validation_scans(study):
@@ -76,10 +119,23 @@ def test_samples_stand_as_pictures_and_as_the_stack_of_the_exchange_format(study
         assert np.load(study / "samples" / model / "shards" / "000.npy").shape == (4, 16, 16)
 
 
+def test_real_slices_stand_in_the_exchange_format_with_the_classes_of_the_condition(study):
+    sexes = read_table(study / "cohort" / "scans.tsv").set_index("participant_id")["sex"]
+    index, count = open_slices(study / "slices", 16).index, 0
+    for part in ("train", "test"):
+        folder = study / "slices" / "exchange" / part
+        labels = pd.read_csv(folder / "labels.csv")
+        assert ["mf"[label] for label in labels["Label"]] == sexes[labels["Subject_ID"]].tolist()
+        assert [nib.load(folder / f"Real{size}x{size}.nii.gz").shape[3] for size in (4, 8, 16)] == [len(labels)] * 3
+        count += len(labels)
+    assert count == len(index)
+    assert "# Terms of the slices" in (study / "slices" / "exchange" / "TERMS.md").read_text()
+
+
 def test_the_report_shows_slices_and_no_brains_in_three_planes(study):
     figures = {path.name for path in (study / "report" / "figures").glob("*.png")}
     assert {"gallery_slice16.png", "spread_slice16.png", *(f"samples_{model}.png" for model in MODELS)} <= figures
     page = (study / "report" / "index.html").read_text()
     assert "real test slices" in page.lower()
-    for metric in ("slice_similarity", "separability"):
+    for metric in ("slice_similarity", "slice_areas", "separability"):
         assert all((study / metric / f"{model}.png").is_file() for model in MODELS)

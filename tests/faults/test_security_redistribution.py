@@ -14,6 +14,7 @@ from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.exporting import Exported, export
 from mrisynth.files import read_json, read_table, sha256_of, write_json, write_table
 from mrisynth.imaging.volume import write_volume
+from mrisynth.provenance.publishable import is_publishable
 from mrisynth.redistribution import Redistribution, decide
 from mrisynth.sampling import unit_image
 from mrisynth.terms import write_terms
@@ -150,9 +151,19 @@ def test_terms_stand_beside_models_and_say_no(tmp_path: Path) -> None:
     assert "| may be passed on | NO |" in (tmp_path / "TERMS.md").read_text()
 
 
+def test_slices_of_scans_are_not_called_synthetic(tmp_path: Path) -> None:
+    write_terms(tmp_path / "TERMS.md", of("adni"), title="Mine", slices=True)
+    text = (tmp_path / "TERMS.md").read_text()
+    assert text.startswith("# Terms of the slices of scans of Mine\n") and "| may be passed on | NO |" in text
+    assert "name its participants" in text and "ynthetic: no person" not in text
+    for path in ("slices/exchange", "matching/pairs.tsv", "matching/balance.png"):
+        assert not is_publishable(path, allowed=False)
+
+
 SHOWS_PERSONS = re.compile(
     r"preprocessed/|brain_extraction/|quality/|cohort/|pyramid/|embeddings/|suspects|memorisation/\{model\}\.png"
-    r"|pictures|latents/|clusters/|samples/|models/|training/|conditions/|regions/"
+    r"|pictures|latents/|clusters/|samples/|models/|training/|conditions/|regions/|slices/"
+    r"|matching/(pairs|left_out)"
 )
 
 

@@ -217,6 +217,12 @@ def test_every_value_has_a_title_and_a_group():
     assert metric_title("condition_accuracy_age_tercile", "higher") == "accuracy, age tercile ↑"
     assert words("utility_sex_auc_both").title == "sex AUC, trained on both"
     assert words("utility_age_synthetic_minus_real").title == "age, synthetic minus real"
+    assert words("utility_sex_auc_reverse").title == "sex AUC, trained on real, tested on samples"
+    assert "exaggerate" in words("utility_sex_reverse").meaning and words("utility_sex_reverse").ends == (0.0, 1.0)
+    of_class = words("kid_by_class_clusters.0:cluster-1")
+    assert (of_class.title, of_class.group, of_class.scale) == ("KID, clusters.0: cluster-1", "Condition", "asinh")
+    assert words("fid_by_class_sex_and_age:f low").title == "FID, sex and age: f low"
+    assert words("never_by_class_sex:f").group == "Other"
     assert words("utility_sex_real").ends == (0.0, 1.0) and words("utility_age_real").ends is None
     assert (
         words("utility_sex_both_minus_real").ends is None

@@ -162,6 +162,29 @@ def test_images_without_a_class_are_left_out_and_counted(slices: Path, tmp_path:
         write_exchange(slices, tmp_path / "out", classes=["AD"], scaling="unit")
 
 
+def test_labels_of_scans_take_the_place_of_those_of_the_index(slices: Path, tmp_path: Path) -> None:
+    index = read_index(slices)
+    words = {person: ("even", "odd")[int(person[-1]) % 2] for person in index["participant_id"]}
+    told = dict(zip(index["scan"], index["participant_id"].map(words), strict=True))
+    absent = index["scan"][0]
+    del told[absent]
+    write_exchange(slices, tmp_path / "out", classes=["even", "odd"], sizes=[8], labels=told)
+    for part, splits in (("train", ["train", "validation"]), ("test", ["test"])):
+        expected = index[index["split"].isin(splits) & (index["scan"] != absent)]
+        labels, images = (
+            pd.read_csv(tmp_path / "out" / part / "labels.csv"),
+            read_table(tmp_path / "out" / part / "images.tsv"),
+        )
+        assert images["image"].tolist() == expected["image"].tolist()
+        assert images["label"].tolist() == [told[scan] for scan in expected["scan"]]
+        assert labels["Label"].tolist() == [int(person[-1]) % 2 for person in labels["Subject_ID"]]
+
+
+def test_an_older_larger_size_is_not_looked_at(slices: Path, tmp_path: Path) -> None:
+    np.save(slices / "32.npy", np.zeros((3, 32, 32), np.uint8))
+    assert len(write_exchange(slices, tmp_path / "out", classes=["CN", "AD"], sizes=[4, 8])) == 24
+
+
 def test_a_size_without_a_stack_is_averaged_from_the_largest(written: Path, slices: Path, tmp_path: Path) -> None:
     for part in ("train", "test"):
         (written / part / "Real4x4.nii.gz").unlink()

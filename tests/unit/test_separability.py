@@ -1,10 +1,9 @@
-"""Probes on planted features, chance by permuted labels, and what is learned from synthetic samples."""
+"""Probes on planted features, and chance by permuted labels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from mrisynth.errors import MrisynthError
@@ -16,7 +15,6 @@ from mrisynth.metrics.separability import (
     separability,
     separability_scores,
 )
-from mrisynth.metrics.synthetic_training import train_on_synthetic
 
 CLASSES = ["CN", "AD"]
 FIELDS = {"features": "planted", "features_sha256": "none", "features_trained": True, "view": "32"}
@@ -169,42 +167,3 @@ def test_pixels_are_averages_of_blocks():
     assert pixel_features(np.stack([images] * 3, axis=3), edge=4).shape == (3, 48)
     with pytest.raises(MrisynthError, match="multiple"):
         pixel_features(images[:, :, :6], edge=4)
-
-
-def taught(samples, *, apart=1.5, **changes):
-    train, test = planted(120, seed=1, apart=apart), planted(160, seed=2, apart=apart)
-    settings = {"model": "m", "seed": 3, "repeats": 2, "fields": FIELDS} | changes
-    table = train_on_synthetic("diagnosis", train=train, samples=samples, test=test, **settings)
-    return table.set_index("metric"), train, test
-
-
-def test_good_samples_teach_what_real_scans_teach():
-    rows, train, test = taught(planted(120, seed=4))
-    ceiling = rows.loc["utility_diagnosis_auc_real"]
-    for name in ("utility_diagnosis_auc_synthetic", "reverse_utility_diagnosis_auc"):
-        assert rows.loc[name, "value"] == pytest.approx(0.856, abs=0.06) and rows.loc[name, "low"] > 0.6
-        assert rows.loc[name, "floor"] == ceiling["value"] and rows.loc[name, "model"] == "m"
-    assert (ceiling["model"], ceiling["source"], rows.loc["reverse_utility_diagnosis_auc", "better"]) == (
-        "real",
-        "control",
-        "neither",
-    )
-    labels = [[CLASSES.index(word) for word in part.words["diagnosis"]] for part in (train, test)]
-    head = LogisticRegression(C=0.1).fit(train.features, labels[0])
-    by_hand = roc_auc_score(labels[1], head.decision_function(test.features))
-    assert ceiling["value"] == pytest.approx(by_hand, abs=0.03)
-
-
-def test_caricatures_are_too_easy_and_mislabelled_samples_teach_nothing():
-    loud = taught(planted(120, seed=4, apart=5.0))[0].loc["reverse_utility_diagnosis_auc"]
-    assert loud["value"] > 0.97 > loud["floor_high"]
-    wrong = taught(planted(120, seed=4, wrong=True))[0]
-    assert wrong.loc["utility_diagnosis_auc_synthetic_minus_real", "high"] < 0
-    assert wrong.loc["reverse_utility_diagnosis_auc", "low"] < 0.5 < wrong.loc["reverse_utility_diagnosis_auc", "high"]
-
-
-def test_samples_of_one_class_teach_nothing_and_it_is_said():
-    one = planted(40, seed=4)
-    lone = labelled_features(one.features, np.zeros(40, int), one.groups, classes=CLASSES, column="diagnosis")
-    rows, _, _ = taught(lone)
-    assert rows["value"].isna().all() and "have one diagnosis" in rows["warning"].iloc[0]

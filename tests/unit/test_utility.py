@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from mrisynth.conditions import Condition, build_condition
@@ -12,8 +16,9 @@ from mrisynth.embeddings import Embeddings
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.labelled import LabelledSet
 from mrisynth.metrics.roc import area
-from mrisynth.metrics.utility import SHARE, Draw, draw_rows, utility_task
+from mrisynth.metrics.utility import SHARE, Draw, draw_rows, plan_utility, utility_task
 from mrisynth.metrics.utility_heads import linear_predictions
+from mrisynth.metrics.utility_scores import reverse_scores, utility_scores
 from mrisynth.prediction_tables import predictions_of_table, table_of_predictions
 from mrisynth.utility_study import utility_of_model
 
@@ -98,6 +103,66 @@ def test_samples_with_the_labels_of_others_teach_nothing(mislabelled: pd.DataFra
     assert mislabelled.loc["utility_sex_auc_synthetic_minus_real", "high"] < 0
     assert mislabelled.loc["utility_age_synthetic_minus_real", "low"] > 0
     assert mislabelled.loc["utility_age_synthetic_minus_real", "better"] == "lower"
+
+
+def _classes_apart(asked: Sequence[int], apart: float, condition: Condition) -> Embeddings:
+    """Return samples of which women and men lie this far apart; real ones lie 2.5 apart."""
+    features = np.random.default_rng(5).normal(size=(len(asked), 10))
+    features[:, 0] += 1.25 + apart * np.array([-0.5 + (condition.classes[label][0] == "m") for label in asked])
+    return Embeddings(features.astype(np.float32), [f"s{n}" for n in range(len(asked))], META)
+
+
+def test_who_learned_from_real_scans_reads_samples_as_well_as_they_are(planted: pd.DataFrame) -> None:
+    expected = norm.cdf(2.5 / np.sqrt(2))  # the area for normal distributions so far apart
+    assert planted.loc["utility_sex_auc_reverse", "value"] == pytest.approx(expected, abs=0.03)
+    for name in ("utility_sex", "utility_sex_auc"):
+        row = planted.loc[f"{name}_reverse"]
+        assert (row["model"], row["source"], row["better"]) == ("m", "model", "neither")
+        assert row["floor"] == planted.loc[f"{name}_real", "value"] and row["floor_low"] < row["floor"]
+        assert row["low"] < row["value"] <= row["high"] and row["n"] == planted.loc[f"{name}_real", "n"]
+    assert not planted.index.str.fullmatch("utility_(age|diagnosis)(_auc)?_reverse").any()
+    scans, real, condition = _study()
+    settings = SETTINGS | {"targets": ["sex"], "repeats": 2}
+    _, asked = _samples(condition)
+    found = {}
+    for apart in (0.0, 1.0, 6.0):
+        samples = _classes_apart(asked, apart, condition)
+        table = _scored(real, samples, settings=settings, scans=scans, condition=condition, asked=asked)
+        found[apart] = table.loc["utility_sex_auc_reverse"]
+        assert found[apart]["value"] == pytest.approx(norm.cdf(apart / np.sqrt(2)), abs=0.06)
+    assert found[0.0]["low"] < 0.5 < found[0.0]["high"] < found[0.0]["floor_low"]
+    assert found[6.0]["low"] > found[6.0]["floor"]  # caricatures
+
+
+def test_heads_that_are_turned_round_are_those_of_the_real_arm() -> None:
+    """Samples that are the test scans themselves are read as these are, number by number."""
+    sets = _sets(40, 1, 40)
+    generator = np.random.default_rng(0)
+    train, test = (
+        replace(sets[name], features=generator.normal(size=(len(sets[name].groups), 3))) for name in ("train", "test")
+    )
+    twins = {"train": train, "samples": test, "test": test}
+    [(task, draws)] = plan_utility(["sex"], **twins, equal_numbers=True, repeats=2, seed=0)
+    predictions = linear_predictions(task, draws, **twins, seed=0)
+    np.testing.assert_array_equal(predictions["reverse"], predictions["real"])
+    values = utility_scores(task, predictions, draws, test=test, seed=0)
+    turned = reverse_scores(task, predictions["reverse"], draws, samples=test, forward=values, seed=0)
+    real = [found for found in values if found.arm == "real"]
+    assert [found.metric for found in turned] == ["utility_sex_reverse", "utility_sex_auc_reverse"]
+    assert [found.estimate for found in turned] == [found.estimate for found in real] == [one.real for one in turned]
+    lone = replace(test, words={"sex": ["f"] * 20})
+    task = utility_task("sex", **twins | {"samples": lone})
+    assert set(linear_predictions(task, draws, **twins | {"samples": lone}, seed=0)) == {"real"}
+
+
+def test_classes_without_a_sample_are_said_where_samples_are_read() -> None:
+    scans, real, condition = _study()
+    asked = [condition.classes.index(name) for name in ("f low", "m high") for _ in range(30)]
+    samples = _classes_apart(asked, 2.5, condition)
+    settings = SETTINGS | {"targets": ["age_tercile"], "repeats": 2}
+    table = _scored(real, samples, settings=settings, scans=scans, condition=condition, asked=asked)
+    assert "No sample of: middle." in table.loc["utility_age_tercile_reverse", "warning"]
+    assert "No sample" not in table.loc["utility_age_tercile_synthetic", "warning"]
 
 
 def test_models_are_compared_with_the_same_real_arm(planted: pd.DataFrame, mislabelled: pd.DataFrame) -> None:

@@ -61,6 +61,7 @@ FIVE_MODELS = {
     **{name: 5 * count for name, count in EACH_MODEL.items()},
     "make_condition": 3,
     "make_cluster_condition": 1,
+    "score_classes": 6,  # of the three models with a condition, by two metrics
     "train_chunk": 50,
     "validate_chunk": 50,
     "draw_samples": 20,

@@ -11,13 +11,15 @@ SLICES = ("-n", "--configfile", "tests/config/slices.yaml")
 
 def test_a_study_of_slices_plans_no_job_of_volumes_but_those_that_slices_are_cut_from(snakemake):
     jobs = snakemake(*SLICES, "--config", "folder=studies/never-run").jobs
-    assert {name: jobs[name] for name in ("build_pyramid", "cut_slices", "embed_real_slices")} == {
-        "build_pyramid": 1, "cut_slices": 1, "embed_real_slices": 1,
+    assert {name: jobs[name] for name in ("build_pyramid", "cut_slices", "embed_real_slices", "export_exchange")} == {
+        "build_pyramid": 1, "cut_slices": 1, "embed_real_slices": 1, "export_exchange": 1,
     }  # fmt: skip
     assert jobs["train_chunk"] == jobs["validate_chunk"] == 8, "two chunks of four models"
     assert jobs["classify_slices"] == jobs["score_classification"] == 2, "only pacgan has a classifier"
     assert jobs["score_slice_similarity"] == jobs["score_separability"] == jobs["score_utility"] == 4
+    assert (jobs["map_slice_regions"], jobs["score_slice_areas"]) == (1, 4)
     assert not {"embed_real", "embed_samples", "draw_controls", "score_structure", "score_memorisation"} & set(jobs)
+    assert jobs["score_classes"] == 8, "all four models have a condition"
     assert "train_utility_network" not in jobs
 
 
@@ -30,6 +32,8 @@ def test_a_model_of_slices_beside_volumes_leaves_their_jobs_as_they_are(snakemak
     assert {name: after[name] for name in of_volumes} == {name: before[name] for name in of_volumes}
     assert after["cut_slices"] == after["embed_drawn_slices"] == after["score_slice_similarity"] == 1
     assert "score_separability" not in after, "an unconditional model has no classes"
+    assert after["score_classes"] == before["score_classes"]
+    assert not {"map_slice_regions", "score_slice_areas"} & set(after), "not every cohort has label maps"
     assert after["build_pyramid"] == 1
 
 
@@ -55,6 +59,8 @@ def test_a_retrained_model_waits_for_the_last_candidate_of_the_other(snakemake):
         ),
         ("features={random: {network: medicalnet_resnet50}}", "no network of evaluation.features takes them"),
         ("clustering={feedback: [r3gan]}", "clustering.feedback names r3gan"),
+        ("evaluation={slice_areas: {regions: [amygdala]}}", "names amygdala; simulated heads have cerebrospinal_fluid"),
+        ("cohort={name: ixi}", "a cohort ixi has no label maps; give their folder as evaluation.label_maps"),
         ("models={pacgan: {recipe: {level_batch_size: [4]}}}", "unknown key models.pacgan.recipe.level_batch_size"),
     ],
 )

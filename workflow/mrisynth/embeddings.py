@@ -46,6 +46,12 @@ class Embeddings:
             raise MrisynthError(f"{len(unknown)} of {len(ids)} volumes have no features (first: {unknown[0]}).")
         return self.features[[position[name] for name in ids]]
 
+    def taken(self, rows: Sequence[int]) -> Embeddings:
+        """Return these rows, in this order, as embeddings of their own."""
+        sha256 = [self.image_sha256[row] for row in rows] if self.image_sha256 else []
+        features = self.features[np.asarray(rows, dtype=np.int64)]
+        return Embeddings(features, [self.ids[row] for row in rows], self.meta, sha256)
+
 
 def save_embeddings(embeddings: Embeddings, path: str | Path) -> None:
     """Write features, identifiers and origin as one ``.npz`` that loads without pickle."""

@@ -44,7 +44,7 @@ def measure_label_maps(scans: Sequence[str], folder: str | Path | None, preproce
     for scan in track(scans, "label maps", len(scans)):
         row: dict[str, object] = {"id": scan, "reason": ""}
         try:
-            row |= _volumes(_only_map(scan, files), Path(preprocessed) / scan / "template_to_scan.mat")
+            row |= _volumes(only_map(scan, files), Path(preprocessed) / scan / "template_to_scan.mat")
         except ScanError as error:
             row["reason"] = error.reason
         rows.append(row)
@@ -55,7 +55,12 @@ def measure_label_maps(scans: Sequence[str], folder: str | Path | None, preproce
     return table[["id", "reason", *labels]]
 
 
-def _only_map(scan: str, files: Sequence[Path]) -> Path:
+def only_map(scan: str, files: Sequence[Path]) -> Path:
+    """Return the label map of a scan among files, by its name.
+
+    Raises:
+        ScanError: reason ``missing`` or ``several``.
+    """
     found = [path for path in files if re.match(re.escape(scan) + r"(?![A-Za-z0-9])", path.name)]
     if len(found) != 1:
         reason = "several" if found else "missing"
@@ -63,7 +68,15 @@ def _only_map(scan: str, files: Sequence[Path]) -> Path:
     return found[0]
 
 
-def _volumes(path: Path, transform: Path) -> dict[str, float]:
+def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label map.
+
+    Returns:
+        Its values [x, y, z], finite, and its affine, float64 [4, 4].
+
+    Raises:
+        ScanError: reason ``unreadable`` or ``no_labels``.
+    """
     try:
         image = nib.load(path)
         labels = np.asarray(image.dataobj)
@@ -71,8 +84,13 @@ def _volumes(path: Path, transform: Path) -> dict[str, float]:
         raise ScanError("unreadable", f"{path} cannot be read ({type(error).__name__}); copy it again.") from error
     if labels.ndim != 3 or not np.isfinite(labels).all():
         raise ScanError("no_labels", f"{path} has shape {labels.shape}; expected whole numbers [x, y, z].")
+    return labels, image.affine
+
+
+def _volumes(path: Path, transform: Path) -> dict[str, float]:
+    labels, affine = read_labels(path)
     try:
-        volumes = region_volumes(labels, tuple(nib.affines.voxel_sizes(image.affine)))
+        volumes = region_volumes(labels, tuple(nib.affines.voxel_sizes(affine)))
     except MrisynthError as error:
         raise ScanError("no_labels", f"{path}: {error}") from error
     scale = abs(float(np.linalg.det(read_linear(transform)[:3, :3])))

@@ -7,6 +7,10 @@ from typing import Any
 
 from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.feature_weights import NETWORKS_OF_SLICES
+from mrisynth.slice_regions import region_labels
+
+_KNOWN_BEFORE = ("categorical", "random")
+"""Kinds of conditions whose classes are known before any training."""
 
 
 def check_slice_model(name: str, config: Mapping[str, Any], *, cut_size: int, source: str) -> None:
@@ -20,7 +24,7 @@ def check_slice_model(name: str, config: Mapping[str, Any], *, cut_size: int, so
 
     Raises:
         ConfigError: the model is larger than the volumes, a position is none of theirs, no feature network takes
-            slices, or the model to retrain is not there.
+            slices, no label map knows the structure whose area is scored, or the model to retrain is not there.
     """
     from mrisynth.slices.positions import cuts_of, wishes_of  # imports nibabel, by way of the grid
 
@@ -32,6 +36,8 @@ def check_slice_model(name: str, config: Mapping[str, Any], *, cut_size: int, so
         )
     try:
         cuts_of(wishes_of(config["slices"]["positions"], key="slices.positions"), size=cut_size)
+        if "slice_areas" in config["evaluation"]["metrics"]:
+            region_labels(config)
     except MrisynthError as error:
         raise ConfigError(f"{source}: {error}") from error
     known = config["features"]
@@ -47,3 +53,43 @@ def check_slice_model(name: str, config: Mapping[str, Any], *, cut_size: int, so
             f"{source}: models.{name}.retrain_of is {other}; expected another model of the study of family "
             f"{entry['family']}."
         )
+
+
+def check_asked_of_slices(config: Mapping[str, Any], *, has_models: bool, source: str) -> None:
+    """Check ``slices.matching`` and ``slices.exchange`` of a complete configuration.
+
+    Args:
+        config: the configuration.
+        has_models: whether a model of the study is of slices.
+        source: the file it came from, named in errors.
+
+    Raises:
+        ConfigError: one is given without a model of slices, the groups to match are one, a pair is to agree in what it
+            differs in or is matched on already, or the condition has no classes that are known before training.
+    """
+    matching, exchange = config["slices"]["matching"], config["slices"]["exchange"]
+    for key, given in (("matching", matching), ("exchange", exchange)):
+        if given is not None and not has_models:
+            raise ConfigError(
+                f"{source}: slices.{key} is given but no model of the study is of slices; remove the key."
+            )
+    if matching is not None:
+        _check_matching(matching, source)
+    known = [name for name, condition in config["conditions"].items() if condition["kind"] in _KNOWN_BEFORE]
+    if exchange is not None and exchange not in known:
+        raise ConfigError(
+            f"{source}: slices.exchange is {exchange}; expected the name of a categorical or random condition of the "
+            f"study, of which there are: {', '.join(known) or 'none'}."
+        )
+
+
+def _check_matching(matching: Mapping[str, Any], source: str) -> None:
+    if matching["case"] == matching["control"]:
+        raise ConfigError(
+            f"{source}: slices.matching.case and slices.matching.control are both {matching['case']}; expected two "
+            f"values of {matching['group']}."
+        )
+    for column in matching["within"]:
+        if column in ("age", matching["group"]):
+            why = "pairs are matched on it already" if column == "age" else "cases and controls differ in it"
+            raise ConfigError(f"{source}: slices.matching.within names {column}, but {why}; take it out.")

@@ -19,7 +19,7 @@ from mrisynth.errors import ConfigError
 from mrisynth.plain_text import check_path
 from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
 from mrisynth.redistribution import Redistribution, decide
-from mrisynth.slice_checks import check_slice_model
+from mrisynth.slice_checks import check_asked_of_slices, check_slice_model
 
 IXI_FOLDER = Path("resources/ixi/T1")
 IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
@@ -203,6 +203,8 @@ class Study:
             if name == "real":
                 raise ConfigError(f"{self.source}: models.real: that name stands for the real scans; choose another.")
             self._check_model(name, entry)
+        has_models = len(_of_volumes(config["models"])) < len(config["models"])
+        check_asked_of_slices(config, has_models=has_models, source=self.source)
         for name, condition in config["conditions"].items():
             if condition["kind"] == "categorical" and "columns" not in condition:
                 raise ConfigError(f"{self.source}: conditions.{name}.columns is missing; name columns of scans.tsv.")

@@ -10,13 +10,13 @@ import pandas as pd
 
 from mrisynth.conditions import Condition
 from mrisynth.embeddings import Embeddings, feature_spaces
-from mrisynth.labelled_sets import feature_warnings, labelled_sets
+from mrisynth.labelled_sets import SAMPLES, feature_warnings, labelled_sets
 from mrisynth.metrics.labelled import LabelledSet
 from mrisynth.metrics.quantiles import Z_90
 from mrisynth.metrics.table import MISSING, Better, Score, score_table
-from mrisynth.metrics.utility import Draw, Task, plan_utility
+from mrisynth.metrics.utility import REVERSE, Draw, Task, plan_utility
 from mrisynth.metrics.utility_heads import linear_predictions
-from mrisynth.metrics.utility_scores import Usefulness, utility_scores
+from mrisynth.metrics.utility_scores import Usefulness, reverse_scores, utility_scores
 from mrisynth.prediction_tables import predictions_of_table
 from mrisynth.scans_table import scans_in_split
 from mrisynth.seeds import derive_seed
@@ -39,7 +39,8 @@ def utility_of_model(
     """Return the scores of a model for every target, in the form of :func:`mrisynth.metrics.table.score_table`.
 
     Rows of the arms ``synthetic`` and ``both`` and of the differences are the model's. The arm ``real`` is a control of
-    the name ``real``, and the floor of the two others (its 5th and 95th percentile from its standard error).
+    the name ``real``, and the floor of the two others (its 5th and 95th percentile from its standard error), and of
+    the rows ``reverse``: who learned from real scans, tested on samples; of classes and by linear heads alone.
 
     Args:
         found: (features, source) -> embeddings; ``real`` and the model's name are used.
@@ -59,7 +60,7 @@ def utility_of_model(
         plans = plan_utility(settings["targets"], **sets, **chosen, seed=seed)
         for task, draws in plans:
             predictions = {} if task.problem else linear_predictions(task, draws, **sets, seed=seed)
-            scores += _scores(task, predictions, draws, test=sets["test"], model=model, meta=real.meta, seed=seed)
+            scores += _scores(task, predictions, draws, sets=sets, model=model, meta=real.meta, seed=seed)
     if network is not None:  # features play no part in plans: those of the last space are those of all
         meta = NETWORK | {"view": real.meta["view"]}
         tested = scans_in_split(scans, real.ids, "test")
@@ -68,7 +69,7 @@ def utility_of_model(
             if not task.problem and not task.missing:
                 names = [tested[row] for row in task.test]
                 predictions = predictions_of_table(network, task, names, repeats=len(draws))
-            scores += _scores(task, predictions, draws, test=sets["test"], model=model, meta=meta, seed=seed)
+            scores += _scores(task, predictions, draws, sets=sets, model=model, meta=meta, seed=seed)
     return score_table(scores)
 
 
@@ -77,7 +78,7 @@ def _scores(
     predictions: Mapping[str, np.ndarray],
     draws: Sequence[Draw],
     *,
-    test: LabelledSet,
+    sets: Mapping[str, LabelledSet],
     model: str,
     meta: Mapping[str, Any],
     seed: int,
@@ -91,6 +92,7 @@ def _scores(
             warning=" ".join(filter(None, sentences)), **{"n": 0} | numbers,
         )  # fmt: skip
 
+    test, samples = sets["test"], sets[SAMPLES]
     rows = []
     if gap := task.problem or task.missing:
         better = "lower" if task.name == "age" else "higher"
@@ -98,10 +100,19 @@ def _scores(
     if not predictions:
         return rows
     own = derive_seed(seed, "utility", task.name)
-    for found in utility_scores(task, predictions, draws, test=test, seed=own):
+    values = utility_scores(task, predictions, draws, test=test, seed=own)
+    if REVERSE in predictions:
+        turned = derive_seed(seed, "utility", REVERSE, task.name)
+        values += reverse_scores(task, predictions[REVERSE], draws, samples=samples, forward=values, seed=turned)
+    for found in values:
         rows.append(
             score(
-                found.metric, found.better, arm=found.arm, warning=_warning(task, found), n=found.n, **_numbers(found)
+                found.metric,
+                found.better,
+                arm=found.arm,
+                warning=_warning(task, found, samples),
+                n=found.n,
+                **_numbers(found),
             )
         )
     return rows
@@ -117,8 +128,12 @@ def _numbers(found: Usefulness) -> dict[str, float]:
     return numbers
 
 
-def _warning(task: Task, found: Usefulness) -> str:
+def _warning(task: Task, found: Usefulness, samples: LabelledSet) -> str:
     sentences = [task.warning]
+    if found.arm == REVERSE:
+        drawn = {samples.words[task.name][row] for row in task.samples}
+        if absent := [word for word in task.classes if word not in drawn]:
+            sentences.append(f"No sample of: {', '.join(absent)}.")
     if task.name == "age" and found.arm != "real":
         sentences.append("The age of a sample is the mean age of its class in training.")
     if np.isnan(found.estimate.error):

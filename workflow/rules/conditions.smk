@@ -3,6 +3,7 @@ rule make_condition:
     input:
         scans="<results>/cohort/scans.tsv",
         index="<results>/pyramid/index.tsv",
+        matched=matched_of_condition,
     output:
         table="<results>/conditions/{condition}.tsv",
         classes="<results>/conditions/{condition}.json",

@@ -110,7 +110,7 @@ rule compare_models:
     """Every two models against one another, with paired intervals."""
     input:
         metrics="<results>/metrics.tsv",
-        replicates=scores_of_models(".npz", PAIRED_METRICS),
+        replicates=scores_of_models(".npz", (*PAIRED_METRICS, *CLASS_METRICS)),
     output:
         report(
             "<results>/comparison.tsv",

@@ -1,9 +1,10 @@
 rule cut_slices:
-    """Cut the slices of every scan that passed out of its packed volume, and pack them at every size."""
+    """Cut the slices of every scan that passed, or of those of matched participants, and pack them at every size."""
     input:
         index="<results>/pyramid/index.tsv",
         volumes=f"<results>/pyramid/{STUDY.cut_size}.npy",
         scans="<results>/cohort/scans.tsv",
+        matched=matched_pairs,
     output:
         arrays=expand("<results>/slices/{size}.npy", size=STUDY.slice_sizes),
         index="<results>/slices/index.tsv",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mrisynth.cohorts.split_matching import read_matched
 from mrisynth.files import read_table
 from mrisynth.joblog import running
 from mrisynth.slices.positions import wishes_of
@@ -16,5 +17,6 @@ with running(snakemake):
         wishes=wishes_of(params.positions, key="slices.positions"),
         sizes=params.sizes,
         scans=read_table(snakemake.input.scans),
+        participants=read_matched(snakemake.input.matched) if snakemake.input.matched else None,
         field_mm=params.field_mm,
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mrisynth.clusters.verdict import judge
+from mrisynth.cohorts.split_matching import read_matched
 from mrisynth.conditions import build_condition, write_condition
 from mrisynth.files import read_json, read_table
 from mrisynth.joblog import running
@@ -11,12 +12,15 @@ from mrisynth.joblog import running
 with running(snakemake):
     found = snakemake.input
     scans = read_table(found.scans)
+    scans = scans[scans["scan"].isin(read_table(found.index)["scan"])]
+    if matched := found.get("matched"):
+        scans = scans[scans["participant_id"].isin(read_matched(matched))]
     clusters, facts = found.get("clusters"), found.get("facts")
     origin = read_json(facts) if facts else {}
     warnings = judge(origin, where=str(Path(facts).with_suffix(".html")), **snakemake.params.judge) if facts else []
     condition = build_condition(
         snakemake.wildcards.condition,
-        scans[scans["scan"].isin(read_table(found.index)["scan"])],
+        scans,
         seed=snakemake.params.seed,
         clusters=read_table(clusters) if clusters else None,
         **snakemake.params.condition,

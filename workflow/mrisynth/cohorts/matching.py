@@ -149,7 +149,7 @@ def _pairs(
         ages = mine["age"].to_numpy(dtype=np.float64), others["age"].to_numpy(dtype=np.float64)
         for one, other in assign(*ages, caliper=caliper_years, per_case=per_case):
             ids = mine["participant_id"].iloc[one], others["participant_id"].iloc[other]
-            found.append((*ids, stratum, ages[0][one], ages[1][other], ages[1][other] - ages[0][one]))
+            found.append((*ids, stratum, ages[0][one], ages[1][other], round(ages[1][other] - ages[0][one], 9)))
     table = pd.DataFrame(sorted(found), columns=list(PAIR_COLUMNS[1:]))
     table.insert(0, "pair", pd.factorize(table["case"])[0] + 1)
     return table

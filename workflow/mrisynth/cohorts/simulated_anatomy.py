@@ -10,17 +10,8 @@ from scipy import ndimage
 
 from mrisynth.cohorts import simulated_template as template
 from mrisynth.cohorts.simulated_fields import SPLINE_GAIN, Grid, smooth_field
+from mrisynth.cohorts.simulated_labels import LABELS
 
-LABELS = {
-    "cerebrospinal_fluid": 1,
-    "grey_matter": 2,
-    "white_matter": 3,
-    "ventricles": 4,
-    "hippocampus_left": 5,
-    "hippocampus_right": 6,
-    "deep_grey_matter": 7,
-    "cerebellar_grey_matter": 8,
-}
 REFERENCE_INTRACRANIAL_ML = 1500.0
 REFERENCE_SHARES = {  # of the intracranial volume, when the knob is 1
     "ventricles": 0.015,

@@ -37,6 +37,15 @@ class Registration:
     files: tuple[Path, ...]
     matrix: np.ndarray
 
+    @classmethod
+    def read(cls, folder: str | Path) -> Registration:
+        """Open what :func:`register_to_template` kept in a folder."""
+        kept = [Path(folder) / name for name in (WARP_NAME, MATRIX_NAME)]
+        if not kept[-1].is_file():
+            raise MrisynthError(f"{kept[-1]} is not there; preprocess this scan first.")
+        files = tuple(path for path in kept if path.is_file())
+        return cls(files=files, matrix=read_linear(files[-1]))
+
     def folds(self, template: nib.Nifti1Image) -> float:
         """Return the share of the template's brain in which the deformation folds, 0..1; 0 for a linear transform.
 

@@ -11,6 +11,9 @@ from mrisynth.metrics.labelled import LabelledSet, rows_of, well_known
 from mrisynth.seeds import numpy_generator
 
 ARMS = ("real", "synthetic", "both")
+REVERSE = "reverse"
+"""In place of an arm: who learned from real scans is tested on samples."""
+
 SHARE = 0.8
 """Share of the scans that each repetition is trained on."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mrisynth.metrics.heads import fit_classifier, fit_regressor
 from mrisynth.metrics.labelled import LabelledSet
-from mrisynth.metrics.utility import ARMS, Draw, Task
+from mrisynth.metrics.utility import ARMS, REVERSE, Draw, Task
 from mrisynth.seeds import derive_seed
 
 
@@ -17,10 +17,13 @@ def linear_predictions(
 ) -> dict[str, np.ndarray]:
     """Return what linear heads predict of the test rows: arm -> [repeats, test rows, classes] or [..., 1] in years.
 
-    Each head is standardised, cross-validated and fitted on the scans of its arm alone.
+    Each head is standardised, cross-validated and fitted on the scans of its arm alone. Of classes that samples can be
+    learned from, :data:`mrisynth.metrics.utility.REVERSE` is what the heads of the arm ``real`` predict of the samples:
+    [repeats, rows of samples, classes].
     """
     arms = ARMS if not task.missing else ("real",)
-    found: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
+    reverse = (REVERSE,) if task.classes and not task.missing else ()
+    found: dict[str, list[np.ndarray]] = {arm: [] for arm in (*arms, *reverse)}
     for number, draw in enumerate(draws):
         for arm in arms:
             real, synthetic = draw.of(arm)
@@ -33,7 +36,12 @@ def linear_predictions(
                 found[arm].append(fit_regressor(features, labels, groups=groups, seed=own).numbers(tested)[:, None])
                 continue
             words = [task.classes[label] for label in labels]
-            found[arm].append(_chances(features, words, groups, tested, classes=task.classes, seed=own))
+            whose = {arm: tested}
+            if arm == "real":
+                whose |= dict.fromkeys(reverse, samples.features[task.samples])
+            told = _chances(features, words, groups, list(whose.values()), classes=task.classes, seed=own)
+            for name, chances in zip(whose, told, strict=True):
+                found[name].append(chances)
     return {arm: np.stack(predictions) for arm, predictions in found.items()}
 
 
@@ -41,16 +49,18 @@ def _chances(
     features: np.ndarray,
     words: Sequence[str],
     groups: Sequence[str],
-    tested: np.ndarray,
+    tested: Sequence[np.ndarray],
     *,
     classes: Sequence[str],
     seed: int,
-) -> np.ndarray:
-    """Return the probabilities [n, classes]; who has seen one class alone always says that one."""
-    chances = np.zeros((len(tested), len(classes)))
+) -> list[np.ndarray]:
+    """Return the probabilities [n, classes] of each tested set; who has seen one class alone always says that one."""
+    found = [np.zeros((len(rows), len(classes))) for rows in tested]
     if len(set(words)) == 1:
-        chances[:, classes.index(words[0])] = 1.0
-        return chances
+        for chances in found:
+            chances[:, classes.index(words[0])] = 1.0
+        return found
     head = fit_classifier(features, words, groups=groups, seed=seed)
-    chances[:, [classes.index(word) for word in head.classes]] = head.probabilities(tested)
-    return chances
+    for chances, rows in zip(found, tested, strict=True):
+        chances[:, [classes.index(word) for word in head.classes]] = head.probabilities(rows)
+    return found

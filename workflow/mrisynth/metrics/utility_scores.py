@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mrisynth.metrics.class_means import Estimate, half_sample_estimate, mean_ov
 from mrisynth.metrics.labelled import LabelledSet
 from mrisynth.metrics.roc import area
 from mrisynth.metrics.table import Better
-from mrisynth.metrics.utility import ARMS, Draw, Task
+from mrisynth.metrics.utility import ARMS, REVERSE, Draw, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +20,11 @@ class Usefulness:
 
     Attributes:
         metric: its name, such as ``utility_sex_synthetic`` or ``utility_age_both_minus_real``.
-        arm: ``real``, ``synthetic``, ``both`` or ``difference``.
+        arm: ``real``, ``synthetic``, ``both``, ``difference``, or ``reverse`` (learned from real scans, tested on
+            samples).
         better: which values are better.
         estimate: the value.
-        real: the value of the arm ``real``, for the arms ``synthetic`` and ``both``.
+        real: the value of the arm ``real``, for the arms ``synthetic``, ``both`` and ``reverse``.
         bounds: least and largest possible value.
         n: scans of each kind trained on.
     """
@@ -139,6 +140,42 @@ def utility_scores(
                 )
             )  # fmt: skip
     return values
+
+
+def reverse_scores(
+    task: Task,
+    predictions: np.ndarray,
+    draws: Sequence[Draw],
+    *,
+    samples: LabelledSet,
+    forward: Sequence[Usefulness],
+    seed: int,
+) -> list[Usefulness]:
+    """Score what those who learned from real scans predict of samples; no side is better.
+
+    Above what real scans reach, samples are easier to tell apart than real ones: caricatures of their class. Below it
+    they do not show their class. Errors are those of :func:`utility_scores`, over samples and over training scans.
+
+    Args:
+        task: of :func:`mrisynth.metrics.utility.utility_task`, of classes and with samples that can be learned from.
+        predictions: of the heads of the arm ``real``, [repeats, rows of samples, classes].
+        draws: what each repetition was trained on.
+        samples: the set that the rows belong to.
+        forward: of :func:`utility_scores`, whose arm ``real`` is what real scans reach.
+        seed: for the halves.
+    """
+    reached = {found.metric: found.estimate for found in forward if found.arm == "real"}
+    turned = replace(task, test=task.samples)
+    return [
+        replace(
+            found,
+            metric=f"{found.metric.removesuffix('_real')}_{REVERSE}",
+            arm=REVERSE,
+            better="neither",
+            real=reached[found.metric],
+        )
+        for found in utility_scores(turned, {"real": predictions}, draws, test=samples, seed=seed)
+    ]
 
 
 def _number(draws: Sequence[Draw], arm: str) -> int:

@@ -134,7 +134,8 @@ _KNOWN = {
 
 _ACCURACY = "condition_accuracy"
 _UTILITY = "utility_"
-_ARMS = ("synthetic_minus_real", "both_minus_real", "synthetic", "both", "real")
+_ARMS = ("synthetic_minus_real", "both_minus_real", "synthetic", "both", "real", "reverse")
+_BY_CLASS = "_by_class_"
 
 
 def words(metric: str) -> Words:
@@ -146,20 +147,35 @@ def words(metric: str) -> Words:
         return replace(_KNOWN[_ACCURACY], title=f"{_KNOWN[_ACCURACY].title}, {column}")
     if metric.startswith(_UTILITY):
         return _utility(metric)
+    if metric.partition(_BY_CLASS)[0] in _KNOWN:
+        return _of_class(metric)
     if about := slice_words(metric):
         title, group, kind, meaning = about
         return Words(title=title, group=group, meaning=meaning, **_KINDS[kind])
     return Words(title=metric, group="Other", meaning="")
 
 
+def _of_class(metric: str) -> Words:
+    """Return the words for a score of one class of a condition, such as ``fid_by_class_sex:f``."""
+    value, _, of_class = metric.partition(_BY_CLASS)
+    whole = _KNOWN[value]
+    title = f"{whole.title}, {of_class.replace('_', ' ').replace(':', ': ', 1)}"
+    meaning = f"{whole.title} of the samples asked for with one class, against the real scans of that class."
+    return replace(whole, title=title, group="Condition", meaning=meaning)
+
+
 def _utility(metric: str) -> Words:
-    """Return the words for a score of what was trained on real scans, samples, or both, and tested on real scans."""
+    """Return the words for a score of what was trained on real scans, samples, or both, or tested on samples."""
     task, arm = _task_and_arm(metric)
     target, area = task.removesuffix("_auc").replace("_", " "), task.endswith("_auc")
     difference, years = "minus" in arm, target == "age"
-    title = target + (" AUC" if area else "") + (f", {arm}" if difference else f", trained on {arm}" if arm else "")
+    reverse = arm == "reverse"
+    told = "trained on real, tested on samples" if reverse else arm if difference else f"trained on {arm}"
+    title = target + (" AUC" if area else "") + (f", {told}" if arm else "")
     what = "Error in years" if years else "Area under the ROC curve" if area else "Balanced accuracy"
     meaning = f"{what} on held-out real scans; the floor is what training on real scans gives."
+    if reverse:
+        meaning = f"{what} on samples of who learned from real scans; above the floor, samples exaggerate their class."
     if difference:
         meaning = f"{what} on held-out real scans, less what training on real scans alone gives."
     return Words(title=title, group="Utility", meaning=meaning, **_KINDS["number" if difference or years else "share"])

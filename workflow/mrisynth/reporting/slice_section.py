@@ -9,6 +9,12 @@ from mrisynth.reporting.page import Figure
 
 _SECTION = "Slices"
 _FIGURES = {  # folder of the picture: title, caption
+    "matching": (
+        "Matched cases and controls",
+        "Slices are of the matched alone, who were paired within each split. Left their ages before and after, right "
+        "the differences between the groups in standard deviations before matching; within the band they are commonly "
+        "called balanced.",
+    ),
     "classification": (
         "What the critic of {} says of real test slices",
         "Left the ROC curve, right the confusion matrix with numbers of slices. The critic has not seen these people.",
@@ -17,6 +23,11 @@ _FIGURES = {  # folder of the picture: title, caption
         "How alike slices and samples of {} are",
         "Structural similarity of random pairs of one class. Samples that repeat themselves are more alike than real "
         "slices are.",
+    ),
+    "slice_areas": (
+        "The area of the structure in slices and samples of {}",
+        "Tissue where label maps have the structure, by class; all slices are measured in one region, the mean over "
+        "the positions. The difference of the classes (d, in standard deviations) should be that of real slices.",
     ),
     "separability": (
         "The classes in real slices and in samples of {}",
@@ -29,7 +40,7 @@ def slice_figures(pictures: Sequence[Path]) -> list[Figure]:
     """Return the figures of models of slices, by metric.
 
     Args:
-        pictures: ``{metric}/{model}.png``.
+        pictures: ``{metric}/{model}.png``, and ``matching/balance.png`` where participants were matched.
     """
     found = []
     for metric, (title, caption) in _FIGURES.items():

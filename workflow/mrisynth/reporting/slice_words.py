@@ -16,6 +16,8 @@ _MEASURES = {  # of a classifier: title, how it is shown
 _CLASSIFIER = re.compile(rf"classifier_({'|'.join(_MEASURES)})")
 _SEPARABILITY = re.compile(rf"separability_(.+)_({'|'.join(_MEASURES)})")
 _SIMILARITY = re.compile(r"slice_ssim_(real_real|real_fake|fake_fake|gap)(_sd)?(?:_(.+))?")
+_AREA_APART = re.compile(r"slice_area_(difference|effect)_(.+)_minus_(.+)")
+_AREA = re.compile(r"slice_area(?:_(.+))?")
 _PAIRS = {"real_real": "two real slices", "real_fake": "a real slice and a sample", "fake_fake": "two samples"}
 
 
@@ -44,6 +46,21 @@ def slice_words(metric: str) -> tuple[str, str, str, str] | None:
         spread = ", spread" if found[2] else ""
         meaning = "Likeness of pairs of slices of one class; real slices are as alike as the floor."
         return f"SSIM of {_PAIRS[found[1]]}{of_class}{spread}", "Variety", "number", meaning
+    return _area_words(metric)
+
+
+def _area_words(metric: str) -> tuple[str, str, str, str] | None:
+    """Return the words for a score of the area of a structure."""
+    if metric == "slice_area_measured":
+        return "slices measured", "Condition", "share", "Share of slices in which an area could be measured."
+    if found := _AREA_APART.fullmatch(metric):
+        unit = ", mm²" if found[1] == "difference" else ", d"
+        meaning = "Difference of the area of a structure between classes; the floor is that of real slices."
+        return f"area of {found[2]} minus {found[3]}{unit}", "Condition", "number", meaning
+    if found := _AREA.fullmatch(metric):
+        of_class = f", {found[1]}" if found[1] else ""
+        meaning = "Area of a structure in slices in mm²; the floor is that of real slices."
+        return f"area{of_class}", "Condition", "number", meaning
     return None
 
 

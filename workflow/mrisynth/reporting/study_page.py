@@ -53,7 +53,7 @@ class StudyFiles:
         balance: the balance of the splits.
         pyramid: folder of the packed scans.
         slices: folder of the packed slices; None where no model is of slices.
-        slice_pictures: ``{metric}/{model}.png`` of models of slices.
+        slice_pictures: ``{metric}/{model}.png`` of models of slices, and ``matching/balance.png``.
         samples: model -> uint8 [n, x, y, z] of its samples.
         controls: ``untrained`` and ``noise`` -> uint8 [n, x, y, z], shown under the models; may be empty.
         curves: model -> loss curves of its chunks, in order.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def write_exchange(
     classes: Sequence[str],
     sizes: Sequence[int] | None = None,
     scaling: str = "array",
+    labels: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Write packed slices as ``{train,test}/Real{S}x{S}.nii.gz`` [W, H, C, N] with their ``labels.csv``.
 
@@ -54,6 +56,7 @@ def write_exchange(
         scaling: ``array``: 0..255 of all images becomes -1..1, one scale for the whole array. ``slice``, as published:
             ``(x - max / 2) / (max / 2)`` with the maximum of each image at the largest packed size, so that every
             image reaches 1 there and brightness differs no more between scans.
+        labels: scan -> its label in words, in place of that of the index; scans that are not in it have none.
 
     Returns:
         The rows of both ``images.tsv`` with their ``part``.
@@ -67,8 +70,9 @@ def write_exchange(
         raise MrisynthError(f"{slices} has slices of {packed} pixels, wanted are {wanted}; pack these sizes first.")
     if scaling not in WRITTEN_SCALINGS:
         raise MrisynthError(f"The scaling {scaling!r} is unknown; expected one of: {', '.join(WRITTEN_SCALINGS)}.")
-    sets = {size: open_slices(slices, size) for size in {*wanted, packed[-1]}}
-    largest = sets[packed[-1]]
+    source = packed[-1] if scaling == "slice" else wanted[-1]
+    sets = {size: _opened(slices, size, labels) for size in {*wanted, source}}
+    largest = sets[source]
     numbers = largest.labels(classes)
     if (without := int((numbers < 0).sum())) == len(numbers):
         raise MrisynthError(f"None of the {len(numbers)} images in {slices} is of a class in {', '.join(classes)}.")
@@ -95,6 +99,14 @@ def write_labels(path: str | Path, labels: Sequence[int]) -> None:
 def checksum(image: np.ndarray) -> str:
     """Return the SHA-256 of a uint8 image's bytes in C order."""
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def _opened(slices: str | Path, size: int, labels: Mapping[str, str] | None) -> SliceSet:
+    found = open_slices(slices, size)
+    if labels is None:
+        return found
+    told = found.index["scan"].astype(str).map(dict(labels)).astype("string")
+    return replace(found, index=found.index.assign(label=told))
 
 
 def _write_part(
