@@ -23,7 +23,6 @@ rule map_slice_regions:
         **version_of("scores"),
         labels=labels_of_region,
         own=EVALUATION["label_maps"] is None,
-        preprocessed=f"{STUDY.folder}/preprocessed",
         positions=STUDY.config["slices"]["positions"],
         volume_size=STUDY.cut_size,
         sizes=STUDY.slice_sizes,

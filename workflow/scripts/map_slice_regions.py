@@ -12,8 +12,9 @@ with running(snakemake):
     found, params = snakemake.input, snakemake.params
     scans = training_scans(read_table(found.scans), read_table(found.quality), seed=params.seed)
     maps = maps_of_scans(scans, [Path(folder) for folder in found.label_maps], own=params.own)
+    preprocessed = Path(found.bundles[0]).parent
     probability, count = region_probability(
-        maps, Path(params.preprocessed), labels=params.labels, size=params.volume_size, field_mm=params.field_mm
+        maps, preprocessed, labels=params.labels, size=params.volume_size, field_mm=params.field_mm
     )
     cuts = cuts_of(
         wishes_of(params.positions, key="slices.positions"), size=params.volume_size, field_mm=params.field_mm
