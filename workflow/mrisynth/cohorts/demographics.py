@@ -30,7 +30,7 @@ def read_merged(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> M
             records, columns = bids.read_records(Path(cohort["folder"]))
             return merge(records, columns=columns, rules=rules)
         case _:
-            atrophy = simulated.Atrophy(**cohort["simulated_atrophy"])
+            atrophy = simulated.Atrophy(**cohort.get("simulated_atrophy") or {})
             people = simulated.simulate_participants(cohort["participants"], seed=seed, atrophy=atrophy)
             return Merged(table=people)
 
