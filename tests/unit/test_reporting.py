@@ -217,8 +217,9 @@ def test_spread_of_a_collapsed_model_is_dark(tmp_path):
 def test_figures_are_written_also_when_nothing_can_be_shown(scores, tmp_path):
     score_figure(scores, tmp_path / "scores.png")
     score_figure(scores.assign(value=np.nan), tmp_path / "missing.png")
+    score_figure(scores.assign(reference="all"), tmp_path / "all.png")
     score_figure(scores.assign(metric="new"), tmp_path / "none.png")
-    for name in ("scores", "missing", "none"):
+    for name in ("scores", "missing", "all", "none"):
         assert imread(tmp_path / f"{name}.png").shape[1] > 400
 
 

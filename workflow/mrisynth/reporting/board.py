@@ -11,7 +11,7 @@ from mrisynth.metrics.pairs import UNDECIDED, best_models
 from mrisynth.reporting.catalogue import in_order, metric_title, number, span
 
 SOURCE_ORDER = {"model": 0, "untrained": 1, "control": 2}
-REFERENCES = {"test": "test scans", "train": "training scans"}
+REFERENCES = {"test": "test scans", "train": "training scans", "all": "scans of all splits"}
 NUMBERS = ("value", "low", "high", "floor", "floor_low", "floor_high")
 
 _SPACE = ["features", "features_trained", "view", "reference"]

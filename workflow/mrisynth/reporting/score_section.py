@@ -82,6 +82,7 @@ def spaces_table(scores: pd.DataFrame) -> pd.DataFrame:
                 map(str, sorted({int(n) for n in mine.loc[mine["reference"] == reference, "n"]}))
             )
             for reference, words_of in REFERENCES.items()
+            if (compared["reference"] == reference).any()
         }
         rows.append(
             {

@@ -33,10 +33,11 @@ from mrisynth.reporting.style import (
 _LOOKS = {
     "test": {"marker": "o", "markersize": 6, "markeredgewidth": 1.2, "zorder": 4},
     "train": {"marker": "D", "markersize": 4.5, "markeredgewidth": 1.2, "zorder": 3},
+    "all": {"marker": "s", "markersize": 5, "markeredgewidth": 1.2, "zorder": 4},
     "untrained": {"marker": "^", "markersize": 5.5, "markeredgewidth": 1.0, "zorder": 2},
 }
-_BESIDE = {"test": -0.15, "train": 0.15}
-"""Where marks against test and training scans stand beside the middle of their line, which they share."""
+_BESIDE = {"test": -0.15, "train": 0.15, "all": 0.0}
+"""Where marks against test, training and all scans stand beside the middle of their line, which they share."""
 
 _NUMBERS, _FLOORS = ["value", "low", "high"], ["floor_low", "floor_high"]
 
@@ -50,12 +51,13 @@ def score_figure(
 ) -> None:
     """Draw each metric as a panel, one line per model and control, with the floor as a band.
 
-    Filled circles are scored against test scans, open diamonds against training scans, each with its 95 % interval;
-    grey triangles are the same model's untrained generator (against test scans). The band is the 5th to 95th
-    percentile of the score of real scans against real scans at the same numbers, its line the mean; it stands on each
-    line apart where models have floors of their own, such as those of conditions. An axis holds the models and the
-    floor; what lies beyond stands as an arrow at its end. Replicates of a model share its line: a mark for each seed,
-    small and pale, and a bar from the least to the largest with a tick at their mean.
+    Filled circles are scored against test scans, open diamonds against training scans, squares within all scans or
+    samples (how well classes are told apart), each with its 95 % interval; grey triangles are the same model's
+    untrained generator (against test scans). The band is the 5th to 95th percentile of the score of real scans against
+    real scans at the same numbers, its line the mean; it stands on each line apart where models have floors of their
+    own, such as those of conditions. An axis holds the models and the floor; what lies beyond stands as an arrow at its
+    end. Replicates of a model share its line: a mark for each seed, small and pale, and a bar from the least to the
+    largest with a tick at their mean.
 
     Args:
         scores: of :func:`mrisynth.metrics.summary.collect`; one row of panels per feature space and view, those of
@@ -194,6 +196,7 @@ def _legend(scores: pd.DataFrame) -> list[Artist]:
     known = {
         "test": Line2D([], [], label="against test scans", **ink, **_LOOKS["test"]),
         "train": Line2D([], [], label="against training scans", markerfacecolor="white", **ink, **_LOOKS["train"]),
+        "all": Line2D([], [], label="of all scans or samples", **ink, **_LOOKS["all"]),
         "untrained": Line2D([], [], label="untrained generator", **grey, **_LOOKS["untrained"]),
     }
     there = {*scores["reference"], *scores["source"]}
