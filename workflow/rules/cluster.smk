@@ -1,8 +1,6 @@
+# In round 1 real training scans alone are fitted; in later rounds they and the model's samples, in equal numbers.
 rule cluster_embeddings:
-    """Clusters of the real scans in a UMAP of their features, and whether they are found again in part of them.
-
-    In round 1 real training scans alone are fitted; in later rounds they and the model's samples, in equal numbers.
-    """
+    """Clusters of the real scans in a UMAP of their features, and whether they are found again in part of them."""
     input:
         unpack(clustered_embeddings),
         scans="<results>/cohort/scans.tsv",

@@ -25,11 +25,9 @@ rule make_condition:
         "../scripts/make_condition.py"
 
 
+# The page of the clusters is there before, so that clusters that are refused can be looked at.
 rule make_cluster_condition:
-    """Turn the clusters of one round into the condition of the next models, if they are stable.
-
-    Their page is there before, so that clusters that are refused can be looked at.
-    """
+    """Turn the clusters of one round into the condition of the next models, if they are stable."""
     input:
         scans="<results>/cohort/scans.tsv",
         index="<results>/pyramid/index.tsv",

@@ -1,8 +1,6 @@
+# The scores ask for the plan, not the training, so that a new estimate never trains anything again.
 rule plan_training:
-    """Estimate how long a model trains on the device of its jobs, and stop before any work if that is hopeless.
-
-    The scores ask for it, not the training, so that a new estimate never trains anything again.
-    """
+    """Estimate how long a model trains on the device of its jobs, and stop before any work if that is hopeless."""
     output:
         "<results>/training/{model}/plan.json",
     log:
