@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.clean_machine import SECRETS, planted_in, without_network
 
+from mrisynth.archives import unpack_zip
 from mrisynth.files import read_table
 
 pytestmark = pytest.mark.end_to_end
@@ -51,8 +51,7 @@ def snakemake_report(run_snakemake, tiny_study: Path, tmp_path_factory) -> Path:
     words = ("--configfile", "tests/config/tiny.yaml", "--report", str(folder / "report.zip"))
     finished: subprocess.CompletedProcess = run_snakemake(*words, **SECRETS)
     assert finished.returncode == 0, finished.stderr[-4000:]
-    with zipfile.ZipFile(folder / "report.zip") as archive:
-        archive.extractall(folder / "unpacked")  # made by the line above
+    unpack_zip(folder / "report.zip", folder / "unpacked")
     return folder / "unpacked"
 
 

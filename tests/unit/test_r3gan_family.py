@@ -6,56 +6,24 @@ from dataclasses import replace
 
 import pytest
 import torch
+from support.r3gan_models import FAMILY, awake, batch_of, normal, recipe_with, state_with
 from torch import Tensor
 
 from mrisynth.errors import ConfigError
 from mrisynth.models.interface import Batch, State
-from mrisynth.models.r3gan import R3gan
 from mrisynth.models.r3gan_losses import R3ganStep, critic_loss
 from mrisynth.models.r3gan_settings import R3ganSettings, gamma_of_size
-from mrisynth.recipes import ModelRecipe
 from mrisynth.training.augmentation import AugmentationDraw
 from mrisynth.training.slice_augmentation import augment_slices
 
-FAMILY = R3gan()
-SMALL = {"width": 16, "latent": 8, "gamma": 1.0}
 ALL_LOSSES = {"critic_slice", "generator_slice", "right_slice", "sign_slice", "penalty_slice"}
-
-
-def _recipe(**changes) -> ModelRecipe:
-    recipe = {"name": "model", "family": "r3gan", "condition": "none", "size": 16, "batch_size": 6, "dimensions": 2}
-    recipe |= changes | {"family_recipe": SMALL | changes.get("family_recipe", {})}
-    return ModelRecipe(**{"images_total": 60, "images_per_chunk": 60} | recipe)
-
-
-def _state(*, columns: tuple[int, ...] = (), **changes) -> State:
-    return FAMILY.build(_recipe(**changes), columns=columns, seed=1, device="cpu")
-
-
-def _random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _batch(recipe: ModelRecipe, labels: list[int] | None = None) -> Batch:
-    images = torch.rand(recipe.batch_size, *recipe.image_shape, generator=torch.Generator().manual_seed(4)) * 2 - 1
-    return Batch(images=images, labels=torch.tensor([-1] * recipe.batch_size if labels is None else labels))
 
 
 def _update(state: State, *, labels: list[int] | None = None, step: int = 0, progress: float = 0.0, seed: int = 3):
     return FAMILY.update(
-        state, [_batch(state.recipe, labels)], stage=FAMILY.stages(state.recipe)[0], step=step, progress=progress,
+        state, [batch_of(state.recipe, labels)], stage=FAMILY.stages(state.recipe)[0], step=step, progress=progress,
         generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
-
-
-def _awake(state: State) -> State:
-    """Move all weights a little, so that no layer stands at zeros."""
-    with torch.no_grad():
-        for place, weight in enumerate(
-            weight for network in state.networks.values() for weight in network.parameters()
-        ):
-            weight.add_(0.05 * _random(*weight.shape, seed=place))
-    return state
 
 
 def _weights(state: State) -> dict[str, Tensor]:
@@ -70,7 +38,7 @@ def _weights(state: State) -> dict[str, Tensor]:
 @pytest.mark.parametrize("size", [8, 32])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_one_update_moves_both_networks_and_no_average(size, channels):
-    state = _state(size=size, channels=channels)
+    state = state_with(size=size, channels=channels)
     before = _weights(state)
     losses = _update(state)
     after = _weights(state)
@@ -83,7 +51,7 @@ def test_one_update_moves_both_networks_and_no_average(size, channels):
 
 
 def test_the_step_of_the_generator_leaves_the_critic_where_its_own_step_brought_it():
-    one, other = _awake(_state()), _awake(_state())
+    one, other = awake(state_with()), awake(state_with())
     _update(one)
     other.optimisers["generator"].step = lambda: None
     _update(other)
@@ -93,7 +61,7 @@ def test_the_step_of_the_generator_leaves_the_critic_where_its_own_step_brought_
 
 
 def test_an_update_depends_on_its_generator_alone():
-    first, second, other = _state(), _state(), _state()
+    first, second, other = state_with(), state_with(), state_with()
     losses = _update(first)
     torch.rand(5)
     again = _update(second)
@@ -107,9 +75,9 @@ def test_networks_are_seeded_by_name_and_leave_the_random_state_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    state = _state()
+    state = state_with()
     assert torch.equal(torch.rand(3), expected)
-    recipe = _recipe()
+    recipe = recipe_with()
     for name in ("generator", "critic"):
         again = FAMILY.network(name, recipe, columns=(), seed=1)
         other = FAMILY.network(name, recipe, columns=(), seed=2)
@@ -119,18 +87,18 @@ def test_networks_are_seeded_by_name_and_leave_the_random_state_alone():
 
 
 def test_classes_missing_labels_and_bf16():
-    state = _state(columns=(3, 2), precision="bf16")
+    state = state_with(columns=(3, 2), precision="bf16")
     losses = _update(state, labels=[5, 0, -1, -4, 2, 2])
     assert losses["skipped"] == 0
     assert state.classes == 6
     assert all(loss.dtype == torch.float32 for loss in losses.values())
-    images, low = FAMILY.sample(state.networks["generator"], _random(2, 8), torch.tensor([3, -1]))
+    images, low = FAMILY.sample(state.networks["generator"], normal(2, 8), torch.tensor([3, -1]))
     assert images.shape == (2, 1, 16, 16)
     assert low.shape == (2, 1, 4, 4)
 
 
 def test_a_step_that_is_penalised_is_computed_in_32_bits():
-    state = _state(precision="bf16", family_recipe={"penalty_every": 2})
+    state = state_with(precision="bf16", family_recipe={"penalty_every": 2})
     rounded: list[bool] = []
     state.networks["critic"].register_forward_hook(lambda *_: rounded.append(torch.is_autocast_enabled("cpu")))
     _update(state, step=4)
@@ -141,7 +109,7 @@ def test_a_step_that_is_penalised_is_computed_in_32_bits():
 
 
 def test_a_lazy_penalty_comes_seldom_and_stronger(monkeypatch):
-    state = _state(family_recipe={"penalty_every": 4, "gamma": 3.0, "gamma_end": 1.0})
+    state = state_with(family_recipe={"penalty_every": 4, "gamma": 3.0, "gamma_end": 1.0})
     weights = []
 
     def seen(step: R3ganStep, piece: slice) -> Tensor:
@@ -155,7 +123,7 @@ def test_a_lazy_penalty_comes_seldom_and_stronger(monkeypatch):
 
 
 def test_an_update_that_is_not_finite_changes_nothing():
-    state = _state()
+    state = state_with()
     before = _weights(state)
     state.networks["critic"].register_forward_hook(lambda module, given, scores: scores * float("nan"))
     assert _update(state)["skipped"] == 2
@@ -186,7 +154,7 @@ def test_the_weight_of_the_penalties_follows_the_size():
 
 
 def test_an_update_follows_the_schedules():
-    state = _state()
+    state = state_with()
     for progress in (0.0, 0.4):
         _update(state, progress=progress)
         for optimiser in state.optimisers.values():
@@ -196,7 +164,7 @@ def test_an_update_follows_the_schedules():
 
 
 def test_reals_and_fakes_are_augmented_alike_and_drawn_of_the_updates_generator(monkeypatch):
-    state, draws = _state(), []
+    state, draws = state_with(), []
 
     def seen(images: Tensor, draw: AugmentationDraw) -> Tensor:
         draws.append(draw)
@@ -214,16 +182,16 @@ def test_reals_and_fakes_are_augmented_alike_and_drawn_of_the_updates_generator(
 
 
 def test_samples_stay_in_range_and_are_averaged_by_four():
-    state = _state()
+    state = state_with()
     with torch.no_grad():
         state.networks["generator"].image.weight.mul_(20)
-        images, low = FAMILY.sample(state.networks["generator"], _random(3, 8), torch.tensor([-1] * 3))
+        images, low = FAMILY.sample(state.networks["generator"], normal(3, 8), torch.tensor([-1] * 3))
     assert (float(images.min()), float(images.max())) == (-1.0, 1.0)
     torch.testing.assert_close(low[1, 0, 2, 3], images[1, 0, 8:12, 12:16].mean())
 
 
 def test_what_the_family_says_of_itself():
-    recipe = _recipe()
+    recipe = recipe_with()
     (stage,) = FAMILY.stages(recipe)
     assert (stage.name, FAMILY.batches_per_update(recipe, stage)) == ("adversarial", 1)
     assert (FAMILY.latent_shape(recipe), FAMILY.condition_input(recipe)) == ((8,), "embedding")
@@ -242,7 +210,7 @@ def test_what_the_family_says_of_itself():
 )
 def test_settings_that_make_no_sense_are_named(changes, message):
     with pytest.raises(ConfigError, match=message):
-        _state(**changes)
+        state_with(**changes)
 
 
 def _spots(labels: Tensor, random: torch.Generator) -> Tensor:
@@ -255,7 +223,7 @@ def _spots(labels: Tensor, random: torch.Generator) -> Tensor:
 
 def test_it_learns_where_the_spots_of_two_classes_are():
     short = {"blocks_per_level": 1, "learning_rate": 3e-3, "learning_rate_end": 1e-3}
-    recipe = _recipe(size=8, batch_size=32, family_recipe=short)
+    recipe = recipe_with(size=8, batch_size=32, family_recipe=short)
     state = FAMILY.build(recipe, columns=(2,), seed=1, device="cpu")
     updates = 80
     for step in range(updates):

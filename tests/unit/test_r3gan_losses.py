@@ -6,55 +6,23 @@ from dataclasses import replace
 
 import pytest
 import torch
+from support.r3gan_models import awake, batch_of, normal, state_with
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mrisynth.models.interface import Batch, State
-from mrisynth.models.r3gan import R3gan
+from mrisynth.models.interface import State
 from mrisynth.models.r3gan_losses import R3ganStep, critic_loss, generator_loss
-from mrisynth.recipes import ModelRecipe
 from mrisynth.training.augmentation import AugmentationDraw, draw_augmentation
 from mrisynth.training.slice_augmentation import augment_slices
 from mrisynth.training.steps import Stepper
 
-FAMILY = R3gan()
-SMALL = {"width": 16, "latent": 8}
 WHOLE = slice(0, 6)
-
-
-def _recipe(**changes) -> ModelRecipe:
-    recipe = {"name": "model", "family": "r3gan", "condition": "none", "size": 16, "batch_size": 6, "dimensions": 2}
-    recipe |= changes | {"family_recipe": SMALL | changes.get("family_recipe", {})}
-    return ModelRecipe(**{"images_total": 60, "images_per_chunk": 60} | recipe)
-
-
-def _state(*, columns: tuple[int, ...] = (), **changes) -> State:
-    return FAMILY.build(_recipe(**changes), columns=columns, seed=1, device="cpu")
-
-
-def _random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _batch(recipe: ModelRecipe, labels: list[int] | None = None) -> Batch:
-    images = torch.rand(recipe.batch_size, *recipe.image_shape, generator=torch.Generator().manual_seed(4)) * 2 - 1
-    return Batch(images=images, labels=torch.tensor([-1] * recipe.batch_size if labels is None else labels))
-
-
-def _awake(state: State) -> State:
-    """Move all weights a little, so that no layer stands at zeros."""
-    with torch.no_grad():
-        for place, weight in enumerate(
-            weight for network in state.networks.values() for weight in network.parameters()
-        ):
-            weight.add_(0.05 * _random(*weight.shape, seed=place))
-    return state
 
 
 def _step(
     state: State, *, labels: list[int] | None = None, draw: AugmentationDraw | None = None, weight: float = 0.0
 ) -> R3ganStep:
-    batch, latents = _batch(state.recipe, labels), _random(state.recipe.batch_size, 8, seed=7)
+    batch, latents = batch_of(state.recipe, labels), normal(state.recipe.batch_size, 8, seed=7)
     given = {"images": batch.images, "labels": batch.labels, "latents": latents}
     return R3ganStep(state=state, **given, draw=draw, penalty_weight=weight)
 
@@ -71,8 +39,8 @@ class _Linear(nn.Module):
 
 
 def test_the_critics_loss_of_a_linear_critic_by_hand():
-    state = _state()
-    weights = 0.1 * _random(1, 16, 16)
+    state = state_with()
+    weights = 0.1 * normal(1, 16, 16)
     state.networks["critic"] = critic = _Linear(weights)
     step = _step(state, weight=3.0)
     loss = critic_loss(step, WHOLE)
@@ -94,8 +62,8 @@ def test_the_critics_loss_of_a_linear_critic_by_hand():
 
 def test_penalties_are_of_the_images_before_the_augmentation():
     """The augmentation is A x + b; the slope of w (A x + b) by x is A' w, here with A written out pixel by pixel."""
-    state = _state(size=8, augmentation_flip=True)
-    weights = 0.1 * _random(1, 8, 8)
+    state = state_with(size=8, augmentation_flip=True)
+    weights = 0.1 * normal(1, 8, 8)
     state.networks["critic"] = _Linear(weights)
     ranges = replace(state.recipe.augmentation_range, gamma=0.0)
     draw = draw_augmentation(ranges, 6, strength=1.0, generator=torch.Generator().manual_seed(5))
@@ -117,8 +85,8 @@ def _parts(draw: AugmentationDraw) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_the_generators_loss_of_a_linear_critic_by_hand():
-    state = _state()
-    weights = 0.1 * _random(1, 16, 16)
+    state = state_with()
+    weights = 0.1 * normal(1, 16, 16)
     state.networks["critic"] = _Linear(weights)
     step = _step(state)
     loss = generator_loss(step, WHOLE)
@@ -130,7 +98,7 @@ def test_the_generators_loss_of_a_linear_critic_by_hand():
 
 @pytest.mark.parametrize("loss", [critic_loss, generator_loss])
 def test_pieces_of_a_step_add_up_to_the_whole(loss):
-    state = _awake(_state(columns=(2,)))
+    state = awake(state_with(columns=(2,)))
     draw = draw_augmentation(
         state.recipe.augmentation_range, 6, strength=1.0, generator=torch.Generator().manual_seed(1)
     )
@@ -151,7 +119,7 @@ def test_pieces_of_a_step_add_up_to_the_whole(loss):
 
 
 def test_the_critics_loss_gives_the_generator_no_gradient():
-    state = _state()
+    state = state_with()
     critic_loss(_step(state, weight=1.0), WHOLE).backward()
     assert all(weight.grad is None for weight in state.networks["generator"].parameters())
     assert any(weight.grad.any() for weight in state.networks["critic"].parameters())

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mrisynth.metrics.slice_area_scores import SOURCES, SliceAreas
-from mrisynth.reporting.style import MUTED, colours_of, empty_panel, house_style, new_figure, save
+from mrisynth.reporting.histograms import Histogram, draw_histograms, shared_edges
+from mrisynth.reporting.style import colours_of, empty_panel, house_style, new_figure, save
 
 WORDS = {"real": "real test slices", "synthetic": "synthetic slices"}
 """Source -> what the figure calls it."""
@@ -40,7 +41,7 @@ def areas_panels(found: SliceAreas, *, title: str) -> Figure:
         figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     panels = figure.subplots(1, len(SOURCES), sharex=True)
     seen = found.areas[np.isfinite(found.areas["area_mm2"])]
-    edges = _edges(seen["area_mm2"].to_numpy()) if len(seen) else np.array([0.0, 1.0])
+    edges = shared_edges(seen["area_mm2"].to_numpy(), _BINS, least=0.5) if len(seen) else np.array([0.0, 1.0])
     labels = found.summary.loc[found.summary["kind"] == "area", "label"].drop_duplicates().tolist()
     for axes, source in zip(panels, SOURCES, strict=True):
         mine = seen[seen["source"] == source]
@@ -64,32 +65,11 @@ def _title(source: str, differences: pd.DataFrame) -> str:
     return f"{WORDS[source]}\n{row['label']} minus {row['against']}: d = {d}"
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    room = 0.02 * (high - low) or max(0.01 * abs(high), 0.5)
-    return np.linspace(low - room, high + room, _BINS + 1)
-
-
 def _panel(axes: Axes, slices: pd.DataFrame, rows: pd.DataFrame, labels: list[str], edges: np.ndarray) -> None:
-    colours, tops = colours_of(labels), []
+    colours, groups = colours_of(labels), []
     for label in labels:
-        values = slices.loc[slices["label"] == label, "area_mm2"].to_numpy()
-        row, colour = rows.loc[label], colours[label]
-        if not len(values):
-            continue
-        tops.append(float(np.histogram(values, bins=edges, density=True)[0].max()))
+        values, row = slices.loc[slices["label"] == label, "area_mm2"].to_numpy(), rows.loc[label]
         spread = f"sd {row['sd_mm2']:.3g}, " if np.isfinite(row["sd_mm2"]) else ""
         words = f"{label}: {row['mean_mm2']:.4g} mm² ({spread}n {len(values)})"
-        axes.hist(values, bins=edges, density=True, color=colour, alpha=0.22)
-        axes.hist(values, bins=edges, density=True, histtype="step", color=colour, linewidth=1.3, label=words)
-    top, step = max(tops), 0.07
-    for number, label in enumerate(labels):
-        row, height = rows.loc[label], top * (1.08 + step * (len(labels) - 1 - number))
-        if np.isfinite(row["low"]):
-            axes.plot([row["low"], row["high"]], [height, height], color=colours[label], linewidth=2.2)
-        if np.isfinite(row["mean_mm2"]):
-            axes.plot([row["mean_mm2"]], [height], marker="o", markersize=4.5, color=colours[label])
-    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top * (1.35 + (step + 0.11) * len(labels))), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.axhline(1.01 * top, color=MUTED, linewidth=0.5, linestyle=(0, (1, 3)))
-    axes.legend(loc="upper left", handlelength=1.2)
+        groups.append(Histogram(values, colours[label], words, row["mean_mm2"], row["low"], row["high"]))
+    draw_histograms(axes, groups, edges)

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from mrisynth.metrics.slice_pair_means import KINDS
 from mrisynth.metrics.slice_similarity import SliceSimilarity
-from mrisynth.reporting.style import MUTED, PALETTE, REAL, empty_panel, house_style, new_figure, save, wrapped
+from mrisynth.reporting.histograms import Histogram, draw_histograms, shared_edges
+from mrisynth.reporting.style import PALETTE, REAL, empty_panel, house_style, new_figure, save, wrapped
 
 WORDS = {"real_real": "two real slices", "real_fake": "real and synthetic", "fake_fake": "two synthetic slices"}
 """Kind of a pair -> what the figure calls it."""
@@ -50,7 +51,7 @@ def similarity_panels(found: SliceSimilarity, *, title: str) -> Figure:
     if found.pairs.empty:
         empty_panel(panels[0], "no class has pairs of slices of every kind")
         return figure
-    edges = _edges(found.pairs["ssim"].to_numpy())
+    edges = shared_edges(found.pairs["ssim"].to_numpy(), _BINS, least=0.01, within=(-1.0, 1.0))
     for axes, label in zip(panels, labels, strict=False):
         pairs = found.pairs[found.pairs["label"].isin([label])] if len(shown) else found.pairs
         _panel(axes, pairs, found.summary[found.summary["label"] == label], edges)
@@ -63,28 +64,10 @@ def similarity_panels(found: SliceSimilarity, *, title: str) -> Figure:
     return figure
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    room = 0.02 * (high - low) or 0.01
-    return np.linspace(max(low - room, -1.0), min(high + room, 1.0), _BINS + 1)
-
-
 def _panel(axes: Axes, pairs: pd.DataFrame, summary: pd.DataFrame, edges: np.ndarray) -> None:
-    rows = summary.set_index("kind")
-    tops = []
+    rows, groups = summary.set_index("kind"), []
     for kind in KINDS:
         values, row = pairs.loc[pairs["kind"] == kind, "ssim"].to_numpy(), rows.loc[kind]
-        tops.append(float(np.histogram(values, bins=edges, density=True)[0].max()))
-        label = f"{WORDS[kind]}: {row['mean']:.3f} (sd {row['sd']:.3f})"
-        axes.hist(values, bins=edges, density=True, color=_COLOURS[kind], alpha=0.22)
-        axes.hist(values, bins=edges, density=True, histtype="step", color=_COLOURS[kind], linewidth=1.3, label=label)
-    top = max(tops)
-    for number, kind in enumerate(KINDS):
-        row, height = rows.loc[kind], top * (1.22 - 0.07 * number)
-        if np.isfinite(row["low"]):
-            axes.plot([row["low"], row["high"]], [height, height], color=_COLOURS[kind], linewidth=2.2)
-        axes.plot([row["mean"]], [height], marker="o", markersize=4.5, color=_COLOURS[kind])
-    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.85 * top), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.axhline(1.01 * top, color=MUTED, linewidth=0.5, linestyle=(0, (1, 3)))
-    axes.legend(loc="upper left", handlelength=1.2)
+        words = f"{WORDS[kind]}: {row['mean']:.3f} (sd {row['sd']:.3f})"
+        groups.append(Histogram(values, _COLOURS[kind], words, row["mean"], row["low"], row["high"]))
+    draw_histograms(axes, groups, edges)
