@@ -8,6 +8,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/common.smk"
+include: "workflow/images.smk"
 include: "workflow/scores.smk"
 include: "workflow/rounds.smk"
 include: "workflow/chain.smk"
@@ -36,14 +37,24 @@ wildcard_constraints:
     control="|".join(CONTROLS),
 
 
-include: "workflow/rules/acquire.smk"
-include: "workflow/rules/convert.smk"
-include: "workflow/rules/preprocess.smk"
-include: "workflow/rules/quality.smk"
-include: "workflow/rules/pyramid.smk"
+if STUDY.of_images:
+
+    include: "workflow/rules/images.smk"
+
+else:
+
+    include: "workflow/rules/acquire.smk"
+    include: "workflow/rules/convert.smk"
+    include: "workflow/rules/preprocess.smk"
+    include: "workflow/rules/quality.smk"
+    include: "workflow/rules/pyramid.smk"
+    include: "workflow/rules/cut.smk"
+
+
 include: "workflow/rules/matching.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/conditions.smk"
+include: "workflow/rules/one_class.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/sample.smk"
@@ -51,6 +62,7 @@ include: "workflow/rules/encoders.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/class_scores.smk"
+include: "workflow/rules/self_distance.smk"
 include: "workflow/rules/slice_scores.smk"
 include: "workflow/rules/slice_areas.smk"
 include: "workflow/rules/structure.smk"
@@ -71,7 +83,7 @@ rule all:
     default_target: True
     input:
         "<results>/metrics.tsv",
-        "<results>/quality/index.html",
+        quality_page,
         "<results>/report/index.html",
         "<results>/report/comparison.html",
         scorecards,
@@ -86,9 +98,7 @@ rule all:
 
 rule preprocessed:
     input:
-        "<results>/quality/scans.tsv",
-        "<results>/quality/index.html",
-        "<results>/pyramid/index.tsv",
+        preprocessed_scans,
     localrule: True
 
 
@@ -100,7 +110,7 @@ rule clusters:
 
 rule report:
     input:
-        "<results>/quality/index.html",
+        quality_page,
         "<results>/report/index.html",
         "<results>/report/comparison.html",
         scorecards,

@@ -21,9 +21,19 @@ def what_is_trained(wildcards):
     return {key: value for key, value in recipe.items() if key not in RUN_KEYS}
 
 
+def whole_recipe(model):
+    """The recipe of a model as a dictionary; `only` stands in it where it is one, so that no other job runs again."""
+    recipe = asdict(STUDY.models[model])
+    return {
+        key: value
+        for key, value in recipe.items()
+        if key != "only" or value is not None
+    }
+
+
 def recipes_for_readers():
     """The recipes of all models as pages show them: of a file to start from only the name."""
-    recipes = {name: asdict(model) for name, model in STUDY.models.items()}
+    recipes = {name: whole_recipe(name) for name in STUDY.models}
     for recipe in recipes.values():
         if recipe["start_from"]:
             recipe["start_from"] = Path(recipe["start_from"]).name

@@ -5,7 +5,13 @@ from mrisynth.provenance.citations import configured, read_uses
 
 def configured_uses(wildcards):
     """What of the configuration decides which licences and citations a study needs, and nothing else of it."""
-    return configured(read_uses("resources/citations.tsv"), STUDY.config)
+    used = dict(STUDY.config)
+    if STUDY.of_images:
+        # nothing is done to images, and no score of volumes is computed
+        del used["preprocessing"]
+        wanted = {metric for model in STUDY.models for metric in metrics_of(model)}
+        used["evaluation"] = EVALUATION | {"metrics": sorted(wanted)}
+    return configured(read_uses("resources/citations.tsv"), used)
 
 
 def scored(wildcards):
@@ -25,8 +31,10 @@ def scored(wildcards):
 
 def finished(wildcards):
     """Everything that a whole study ends in but the crate."""
-    pages = ("quality/index.html", "report/index.html", "report/comparison.html")
+    pages = ("report/index.html", "report/comparison.html")
+    looked_at = quality_page(wildcards)
     return [
+        *([looked_at] if looked_at else []),
         *(f"<results>/{page}" for page in pages),
         *(f"<results>/provenance/citations.{ending}" for ending in ("tsv", "bib")),
         *scored(wildcards),

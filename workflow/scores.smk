@@ -71,6 +71,8 @@ def view_of(model):
 
 def splits_of_model(wildcards):
     """The table that says which split the images are in that a model is compared with."""
+    if STUDY.models[wildcards.model].only is not None:
+        return f"<results>/one_class/{wildcards.model}.tsv"
     is_volume = STUDY.models[wildcards.model].dimensions == 3
     return f"<results>/{'cohort/scans' if is_volume else 'slices/index'}.tsv"
 
@@ -125,8 +127,10 @@ def metrics_of(model):
     """The metrics that a model is scored with; those of volumes, slices, classes and critics where there are such."""
     recipe = STUDY.models[model]
     left_out = set(SLICE_METRICS if recipe.dimensions == 3 else VOLUME_METRICS)
-    if recipe.condition == "none":
+    if recipe.is_unconditional:
         left_out |= {"separability", "classification", *CLASS_METRICS}
+    if recipe.only is not None:
+        left_out |= {"condition_fidelity", "utility"}
     if recipe.family != "pacgan":
         left_out |= {"classification"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
@@ -157,9 +161,19 @@ def labels_of_region(wildcards):
 
 
 def slice_pictures(wildcards):
-    """The figures of the matching and of the scores that only slices have."""
+    """The figures of the matching, of the scores that only slices have, and of the distances between halves."""
     matching = [path for path in made_of_slices(wildcards) if path.endswith(".png")]
-    return [*matching, *scores_of_models(".png", SLICE_METRICS)]
+    return [*matching, *scores_of_models(".png", (*SLICE_METRICS, "self_distance"))]
+
+
+def real_and_drawn_embeddings(wildcards):
+    """Real and synthetic embeddings of a model's size, in every space of the evaluation."""
+    model = wildcards.model
+    return [
+        f"<results>/embeddings/{features}/{view_of(model)}/{source}.npz"
+        for features in features_of(model)
+        for source in ("real", model)
+    ]
 
 
 def embeddings_of_controls(wildcards):
@@ -187,3 +201,12 @@ def score_settings(wildcards):
     return {
         key: EVALUATION[key] for key in ("floor_draws", "neighbours", "resamplings")
     }
+
+
+def score_settings_of_model(wildcards):
+    """The same and, for a model of one class, what its scores are named by."""
+    recipe = STUDY.models[wildcards.model]
+    if recipe.only is None:
+        return score_settings(wildcards)
+    named = {"condition": recipe.condition, "label": recipe.only}
+    return score_settings(wildcards) | {"of_class": named}

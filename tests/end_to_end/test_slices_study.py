@@ -16,6 +16,7 @@ from mrisynth.slices.slice_set import open_slices
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.long]
 MODELS = ("r3gan", "stylegan", "pacgan", "pacgan_again")
+OF_ONE_CLASS = "stylegan_f"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_every_scan_that_passed_has_both_slices_at_every_size(study):
 def test_all_models_are_scored_by_all_that_applies_to_slices(study):
     scores = read_scores(study / "metrics.tsv")
     mine = scores[scores["source"] == "model"]
-    assert set(mine["model"]) == set(MODELS)
+    assert set(mine["model"]) == {*MODELS, OF_ONE_CLASS}
     for model in MODELS:
         found = set(mine[mine["model"] == model]["metric"])
         assert {"fid", "kid", "precision", "recall", "slice_ssim_gap", "separability_sex_auc"} <= found, model
@@ -88,6 +89,53 @@ def test_every_class_has_its_own_distances_and_a_reason_where_it_has_none(study)
         assert (study / "fid_by_class" / f"{model}.npz").is_file()
     of_classes = scores[scores["metric"].str.contains("_by_class_")]
     assert set(of_classes.loc[of_classes["value"].notna(), "source"]) == {"model", "untrained"}
+
+
+def test_halves_of_the_samples_stand_beside_halves_of_as_many_participants(study):
+    index = open_slices(study / "slices", 16).index
+    people = {split: index.loc[index["split"] == split, "participant_id"].nunique() for split in ("test", "train")}
+    for model in MODELS:
+        summary = read_table(study / "self_distance" / f"{model}.summary.tsv")
+        whole = summary[summary["label"] == "all"]
+        assert set(summary["label"]) == {"all", "m", "f"} and len(whole) == 2 * 2 * 3
+        for reference, count in people.items():
+            assert set(whole.loc[whole["reference"] == reference, "n"]) == {min(count, 6) // 2}
+        assert (summary["mean"].notna() == (summary["n"] >= 2)).all() and whole["mean"].notna().all()
+        scores = read_scores(study / "self_distance" / f"{model}.tsv").set_index(["reference", "metric"])
+        drawn = whole.set_index(["reference", "distance", "kind"]).loc[("test", "fid")]["mean"]
+        row = scores.loc[("test", "fid_fake_fake")]
+        assert [row["value"], row["floor"]] == pytest.approx([drawn["fake_fake"], drawn["real_real"]])
+        assert (study / "self_distance" / f"{model}.png").is_file()
+    assert "two halves of the samples" in (study / "report" / "index.html").read_text()
+
+
+def test_a_model_of_one_class_is_trained_on_it_alone_and_its_scores_are_of_it_alone(study):
+    index = open_slices(study / "slices", 16).index
+    sexes = index["scan"].map(read_table(study / "cohort" / "scans.tsv").set_index("scan")["sex"])
+    mine = {split: int(((index["split"] == split) & (sexes == "f")).sum()) for split in ("train", "validation", "test")}
+    chosen = read_table(study / "one_class" / f"{OF_ONE_CLASS}.tsv")["split"]
+    assert chosen.tolist() == index["split"].where(sexes == "f", "other class").tolist()
+    facts = read_json(study / "models" / OF_ONE_CLASS / "recipe.json")
+    assert facts["extra"]["training_scans"] == mine["train"] and facts["classes"] == []
+    assert facts["extra"]["only"]["class"] == "f"
+    validated = read_table(study / "models" / OF_ONE_CLASS / "validation.tsv")
+    assert validated["n_real"].tolist() == [mine["validation"]]
+
+    samples = read_table(study / "samples" / OF_ONE_CLASS / "samples.tsv")
+    assert samples[["label", "label_name", "sex"]].drop_duplicates().to_numpy().tolist() == [[1, "f", "f"]]
+    drawn = pd.read_csv(study / "samples" / OF_ONE_CLASS / "nifti" / "labels_syn.csv")
+    assert drawn["Label"].tolist() == [1] * 5
+
+    scores = read_scores(study / "metrics.tsv")
+    of_model = scores[(scores["model"] == OF_ONE_CLASS) & (scores["source"] == "model")]
+    assert {"fid_by_class_sex:f", "kid_by_class_sex:f", "precision_by_class_sex:f"} <= set(of_model["metric"])
+    assert {"slice_ssim_gap_f", "slice_area_f", "slice_area_measured"} <= set(of_model["metric"])
+    assert of_model.loc[~of_model["metric"].eq("slice_area_measured"), "metric"].str.contains(r"sex:f$|_f$").all()
+    fid = of_model[of_model["metric"] == "fid_by_class_sex:f"].set_index("reference")
+    assert fid.loc["test", "n"] == min(mine["test"], mine["train"], len(samples)) and np.isfinite(fid["value"]["test"])
+    assert not (study / "utility" / f"{OF_ONE_CLASS}.tsv").exists()
+    page = (study / "report" / "index.html").read_text()
+    assert "stylegan, of class f of condition sex alone" in page
 
 
 def test_the_retrained_model_had_the_chosen_lengths_and_no_validation_scans(study):

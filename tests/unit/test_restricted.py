@@ -47,7 +47,15 @@ def test_the_keys_of_the_configuration_reach_the_listing(tmp_path: Path, adni_im
 @pytest.mark.fault(27)
 @pytest.mark.parametrize(
     ("cohort", "free"),
-    [("ixi", True), ("bids", False), ("simulated", True), ("adni", False), ("ukbiobank", False)],
+    [
+        ("ixi", True),
+        ("bids", False),
+        ("simulated", True),
+        ("adni", False),
+        ("ukbiobank", False),
+        ("images", False),
+        ("exchange", False),
+    ],
 )
 def test_only_free_cohorts_may_be_exported(repository: Path, cohort: str, free: bool) -> None:
     schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")

@@ -15,6 +15,7 @@ from support.blobs import slice_recipe
 from mrisynth.classification_study import score_predictions
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, sha256_of, write_json
+from mrisynth.metrics.calibration import Calibration
 from mrisynth.sample import main
 from mrisynth.sampling import Sampler
 from mrisynth.slice_classifier import SliceClassifier, classify_real_slices
@@ -39,14 +40,14 @@ def _slices(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> Path:
-    """Packed slices of 16 people, six of them in the test split, and the table of their condition."""
+    """Packed slices of 16 people, two of them for validation and six for the test, and the table of their condition."""
     folder = tmp_path_factory.mktemp("packed")
     images, labels = _slices(PEOPLE)
     np.save(folder / "8.npy", images)
     scans = [f"scan-{number:02d}" for number in range(PEOPLE)]
     rows = pd.DataFrame({"row": range(PEOPLE), "image": [f"{scan}_axial-004" for scan in scans], "scan": scans})
     rows["participant_id"] = [f"person-{number:02d}" for number in range(PEOPLE)]
-    rows["split"] = ["test" if number in TEST else "train" for number in range(PEOPLE)]
+    rows["split"] = ["train"] * 8 + ["validation"] * 2 + ["test"] * len(TEST)
     rows = rows.assign(status="passed").reindex(columns=INDEX_COLUMNS)
     rows.to_csv(folder / INDEX, sep="\t", index=False, na_rep="n/a")
     words = [CLASSES[label] for label in labels]
@@ -156,14 +157,40 @@ def test_predictions_join_labels_by_scan_and_scores_are_of_the_test_slices(train
         SliceClassifier.load(trained), slices=packed, condition=packed / "diagnosis.tsv", predictions=table
     )
     recipe = trained / "recipe.json"
-    scores, confusion = score_predictions(table, recipe=recipe, picture=tmp_path / "roc.png", seed=1)
+    moved = tmp_path / "calibration.json"
+    scores, confusion = score_predictions(table, recipe=recipe, picture=tmp_path / "roc.png", calibration=moved, seed=1)
     predictions = read_predictions(table)
     assert predictions.table["label"].tolist() == [CLASSES[number % 2] for number in range(PEOPLE)]
     found = scores.set_index("metric")
     assert found.loc["classifier_auc", "value"] == 1.0, "halves that are bright can be told apart"
-    assert found.loc["classifier_accuracy", "n"] == len(TEST)
+    assert found.loc["classifier_accuracy", "n"] == found.loc["classifier_calibrated_accuracy", "n"] == len(TEST)
+    assert found.loc["classifier_calibrated_balanced_accuracy", "value"] == 1.0
+    assert Calibration(**read_json(moved)).applied(predictions.probabilities).shape == (PEOPLE, 2)
     assert confusion.drop(columns="label").to_numpy().sum() == len(TEST)
     assert set(found["reference"]) == {"test"}
+
+
+@pytest.mark.parametrize(
+    ("retrain_of", "kept", "reason"),
+    [("model", "validation", "trained on the validation scans too"), (None, "train", "a class has no validation scan")],
+)
+def test_no_calibration_is_a_row_with_a_reason(trained, packed, tmp_path, retrain_of, kept, reason):
+    table, moved, facts = (
+        tmp_path / "predictions.csv",
+        tmp_path / "calibration.json",
+        read_json(trained / "recipe.json"),
+    )
+    classify_real_slices(
+        SliceClassifier.load(trained), slices=packed, condition=packed / "diagnosis.tsv", predictions=table
+    )
+    table.write_text(table.read_text().replace(",validation,", f",{kept},"))
+    write_json(facts | {"model": facts["model"] | {"retrain_of": retrain_of}}, tmp_path / "recipe.json")
+    scores, _ = score_predictions(
+        table, recipe=tmp_path / "recipe.json", picture=tmp_path / "roc.png", calibration=moved, seed=1
+    )
+    rows = scores[scores["metric"].str.startswith("classifier_calibrated_")]
+    assert len(rows) == 4 and rows["value"].isna().all() and rows["warning"].str.contains(reason).all()
+    assert reason in read_json(moved)["reason"]
 
 
 def test_the_critic_travels_with_the_chosen_chunk_and_must_be_its_own(trained, packed, tmp_path):

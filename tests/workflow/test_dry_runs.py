@@ -48,6 +48,7 @@ EACH_MODEL = {  # what every model more brings, but for its chunks and shards
     "draw_untrained": 1,
     "embed_samples": 2,
     "score_model": 4,
+    "score_self_distance": 1,
     "score_structure": 1,
     "measure_regions": 1,
     "score_morphometry": 1,
@@ -128,13 +129,14 @@ def test_the_demo_plans_every_stage_and_no_download(snakemake, fresh):
     assert found == jobs
 
 
-def test_ixi_2mm_plans_144_scans_of_a_local_folder(snakemake, fresh, tmp_path, repository):
+@pytest.mark.parametrize("configuration", ["ixi_2mm", "slices_ixi_2mm"])
+def test_ixi_2mm_plans_144_scans_of_a_local_folder(snakemake, fresh, tmp_path, repository, configuration):
     names = (repository / "resources" / "ixi_2mm_scans.tsv").read_text().splitlines()[1:]
     for line in names:
         (tmp_path / line.split("\t")[0]).touch()
     (tmp_path / "IXI.xls").touch()
     cohort = f"cohort={{folder: {tmp_path}, demographics: {tmp_path}/IXI.xls}}"
-    planned = snakemake("-n", "--configfile", "config/ixi_2mm.yaml", "--config", fresh, cohort)
+    planned = snakemake("-n", "--configfile", f"config/{configuration}.yaml", "--config", fresh, cohort)
     assert len(names) == 144
     assert planned.returncode == 0, planned.text
     assert planned.jobs["extract_brains"] == 8

@@ -12,6 +12,7 @@ import pandas as pd
 from mrisynth.conditions import Condition, read_condition
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
+from mrisynth.one_class import OneClass, without_classes
 from mrisynth.slices.slice_set import open_slices
 from mrisynth.store import open_pyramid
 
@@ -28,8 +29,9 @@ class TrainingSet:
         images: uint8 [scan, x, y, z] or slices [image, row, column], memory-mapped, all that passed.
         rows: int64 [n], the rows of ``images`` that belong to the training split.
         labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`.
-        condition: the condition that the labels belong to.
+        condition: the condition that the labels belong to; without classes where one alone was taken.
         weights: float64 [n], how often each is shown beside the others; None when all alike.
+        only: the class that was taken alone; None for all.
     """
 
     images: np.ndarray
@@ -37,6 +39,7 @@ class TrainingSet:
     labels: np.ndarray
     condition: Condition
     weights: np.ndarray | None = None
+    only: OneClass | None = None
 
     @property
     def label_counts(self) -> list[int]:
@@ -52,6 +55,7 @@ def load_training_set(
     condition: str | Path,
     dimensions: int = 3,
     splits: Sequence[str] = ("train",),
+    only: str | None = None,
 ) -> TrainingSet:
     """Join packed scans, or slices of them, the splits and a condition by the names of the scans.
 
@@ -62,10 +66,11 @@ def load_training_set(
         condition: the condition's table; its classes stand beside it as JSON.
         dimensions: 3 for volumes, 2 for slices.
         splits: which are taken.
+        only: name of the class that is taken alone; its images then have no label that a network is told (0).
 
     Raises:
-        EmptySplitError: no scan that passed is in these splits.
-        MrisynthError: the condition does not know one.
+        EmptySplitError: no scan that passed is in these splits, or none of the class.
+        MrisynthError: the condition does not know one, or has no such class.
     """
     images, scan_of_row = _opened(packed, size, dimensions)
     split_of = read_table(scans).set_index("scan")["split"]
@@ -81,12 +86,11 @@ def load_training_set(
         raise MrisynthError(
             f"{condition} has no row for {absent[0]} ({len(absent)} absent in all); delete it and rerun."
         )
+    found = labels.loc[taken].to_numpy(dtype=np.int64)
+    if only is not None:
+        return _of_class(only, told, images=images, rows=rows, labels=found, taken=taken, splits=splits)
     return TrainingSet(
-        images=images,
-        rows=rows.astype(np.int64),
-        labels=labels.loc[taken].to_numpy(dtype=np.int64),
-        condition=told,
-        weights=told.weights(taken),
+        images=images, rows=rows.astype(np.int64), labels=found, condition=told, weights=told.weights(taken)
     )
 
 
@@ -99,6 +103,25 @@ def split_table(path: str | Path) -> pd.DataFrame:
     if "image" in table:
         table = table[table["row"].notna()].assign(scan=lambda images: images["image"])
     return table[["scan", "participant_id", "split"]].reset_index(drop=True)
+
+
+def _of_class(
+    only: str, told: Condition, *, images: np.ndarray, rows: np.ndarray, labels: np.ndarray, taken: Sequence[str],
+    splits: Sequence[str],
+) -> TrainingSet:  # fmt: skip
+    """Return the images of one class of those that were taken."""
+    one = OneClass.of(told, only)
+    mine = np.flatnonzero(labels == one.label)
+    if not len(mine):
+        counts = [f"{name} {int(np.count_nonzero(labels == number))}" for number, name in enumerate(told.classes)]
+        raise EmptySplitError(
+            f"No image of class {only} of condition {told.name} is in the split {' or '.join(splits)}, where classes "
+            f"have {', '.join(counts)} images; there is nothing to train on."
+        )
+    return TrainingSet(
+        images=images, rows=rows[mine].astype(np.int64), labels=np.zeros(len(mine), dtype=np.int64),
+        condition=without_classes(told), weights=told.weights([taken[place] for place in mine]), only=one,
+    )  # fmt: skip
 
 
 def _opened(packed: Path, size: int, dimensions: int) -> tuple[np.ndarray, list[str]]:

@@ -36,14 +36,18 @@ def check_before_start(study: Study, *, rules: Collection[str], others: Sequence
 
 
 def mend_clocks(study: Study) -> None:
-    """Give dates in the past to files of the study that are dated in the future, and refuse scans that are.
+    """Give dates in the past to files of the study that are dated in the future, and refuse scans and images that are.
 
     Raises:
-        MrisynthError: a scan is dated in the future.
+        MrisynthError: a scan or an image is dated in the future.
     """
     if ahead := mend_dates(Path(study.folder)):
         _log.warning("files in %s were dated up to %.0f s in the future; they are dated anew", study.folder, ahead)
     check_dates((scan.path for scan in study.scans if scan.path), what="scan")
+    if study.of_images:
+        from mrisynth.image_study import image_files  # imports pandas, and other studies need none of it
+
+        check_dates(image_files(study.config["cohort"]), what="image")
 
 
 def check_room(folder: Path, *, needed_bytes: float, needed_files: int) -> None:

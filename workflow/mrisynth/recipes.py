@@ -40,6 +40,7 @@ class ModelRecipe:
         channels: of an image; 1 is grey.
         retrain_of: model whose stages have found their best lengths; this one is trained for so long, on the training
             and the validation scans.
+        only: class of the condition that alone is trained on; the networks are then told nothing.
     """
 
     name: str
@@ -67,6 +68,12 @@ class ModelRecipe:
     dimensions: int = 3
     channels: int = 1
     retrain_of: str | None = None
+    only: str | None = None
+
+    @property
+    def is_unconditional(self) -> bool:
+        """Whether the networks are told nothing: there is no condition, or it chooses one class to train on."""
+        return self.condition == "none" or self.only is not None
 
     @property
     def has_schedule(self) -> bool:
@@ -91,7 +98,7 @@ class ModelRecipe:
         return AugmentationRange(flip=self.augmentation_flip)
 
 
-_ADDED = ("dimensions", "channels", "retrain_of")
+_ADDED = ("dimensions", "channels", "retrain_of", "only")
 
 
 def told(recipe: ModelRecipe) -> dict[str, Any]:

@@ -92,6 +92,9 @@ _BY_COHORT: dict[str, tuple[bool, str, str | None, str | None]] = {  # allowed, 
 }
 
 
+_OF_ONES_OWN = ("bids", "images", "exchange")
+
+
 def decide(cohort: Mapping[str, Any], *, own_scans: bool = False) -> Redistribution:
     """Return what may be done with the results of a study, from its cohort and what the user states of it.
 
@@ -103,7 +106,7 @@ def decide(cohort: Mapping[str, Any], *, own_scans: bool = False) -> Redistribut
         ConfigError: the user states a right but not on whose word.
     """
     name, stated = cohort["name"], cohort["redistribution"]
-    origin = "own" if name == "bids" or (name == "ixi" and own_scans) else name
+    origin = "own" if name in _OF_ONES_OWN or (name == "ixi" and own_scans) else name
     allowed, basis, licence, attribution = _BY_COHORT[origin]
     said = (stated["basis"] or "").strip()
     if stated["allowed"] and not allowed and not said:

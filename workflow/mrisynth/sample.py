@@ -115,6 +115,8 @@ def describe(sampler: Sampler) -> str:
     facts, recipe = sampler.facts, sampler.recipe
     trained = f"{facts['images_seen']} images seen" if facts["trained"] else "not trained"
     lines = [f"{recipe.name}: {recipe.family}, {recipe.size} voxels a side, {trained}"]
+    if sampler.only is not None:
+        return lines[0] + f"; of class {sampler.only.name} of condition {sampler.only.condition} alone\n"
     if not sampler.classes:
         return lines[0] + "; unconditional\n"
     lines += ["", "columns, for --condition COLUMN=VALUE:"]

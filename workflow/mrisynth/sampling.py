@@ -29,6 +29,7 @@ from mrisynth.formats import check_format
 from mrisynth.labels import MISSING_LABEL, label_name, values_of
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family
+from mrisynth.one_class import OneClass
 from mrisynth.progress import Progress
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import derive_seed
@@ -50,7 +51,8 @@ class Samples:
         volumes: float32 [sample, x, y, z] in [-1, 1], background near -1, axes to right, front, top; of a model of
             slices [sample, row, column], row 0 at the top, in colour with a last axis of channels.
         low_resolution: the same at a quarter of the size.
-        labels: what the generator was told, as in :mod:`mrisynth.labels`; -1 without a condition.
+        labels: what the generator was told, as in :mod:`mrisynth.labels`; -1 without a condition. Of a model of one
+            class, which is told nothing, the label of that class.
         label_names: the same in words; ``n/a`` without a condition.
         seeds: seed of every sample's latent.
         affine: 4 x 4, voxel index to world mm.
@@ -80,6 +82,7 @@ class Sampler:
         recipe: recipe of the model.
         classes: names of the joint classes; empty for an unconditional model.
         columns: categories of each condition column.
+        only: the class that all samples are of, of a model that was trained on it alone; else None.
         affine: 4 x 4, voxel index to world mm.
         device: ``cpu`` or ``cuda``.
         network: the generator, not to be trained.
@@ -90,6 +93,8 @@ class Sampler:
         self.recipe = ModelRecipe(**facts["model"])
         self.classes: list[str] = facts["classes"]
         self.columns: dict[str, list[str]] = {column["name"]: column["categories"] for column in facts["columns"]}
+        self.only = OneClass.read(facts)
+        self._named = self.columns if self.only is None else self.only.columns
         self.affine = np.array(facts["affine"])
         self.device = device
         self._family = family
@@ -171,7 +176,8 @@ class Sampler:
                 latents[place] = torch.randn(1, *latents.shape[1:], generator=generator)[0]
             volumes, low = self.generate(latents, labels)
             for place in wanted:
-                yield volumes[place], low[place], labels[place], seeds[place]
+                label = labels[place] if self.only is None else self.only.label
+                yield volumes[place], low[place], label, seeds[place]
 
     def generate(self, latents: Tensor, labels: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return the images of latents [n, ...], ordered as :class:`Samples` says, and those in low resolution.
@@ -186,11 +192,11 @@ class Sampler:
 
     def label_name(self, label: int) -> str:
         """Return a label in words, ``n/a`` where nothing is known."""
-        return label_name(label, self.columns)
+        return label_name(label, self._named)
 
     def values(self, label: int) -> dict[str, str]:
         """Return what a label says of each condition column, ``n/a`` for nothing."""
-        return values_of(label, self.columns)
+        return values_of(label, self._named)
 
 
 def write_shard(

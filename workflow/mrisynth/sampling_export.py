@@ -12,6 +12,7 @@ import pandas as pd
 from mrisynth.arrays import open_array
 from mrisynth.files import read_json, read_table
 from mrisynth.imaging.volume import write_volume
+from mrisynth.one_class import OneClass
 from mrisynth.slices.drawn import write_drawn
 
 
@@ -20,9 +21,12 @@ def read_samples(tables: Sequence[Path], *, recipe: Path) -> pd.DataFrame:
 
     Args:
         tables: the shards' tables, in order.
-        recipe: the model's recipe.json, which knows the columns of its condition.
+        recipe: the model's recipe.json, which knows the columns of its condition, or of the class that it is of.
     """
-    words = dict.fromkeys((column["name"] for column in read_json(recipe)["columns"]), "string")
+    facts = read_json(recipe)
+    one = OneClass.read(facts)
+    names = [column["name"] for column in facts["columns"]] if one is None else list(one.columns)
+    words = dict.fromkeys(names, "string")
     return pd.concat([read_table(table, **words).assign(shard=table.stem) for table in tables], ignore_index=True)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.feature_weights import NETWORKS_OF_SLICES
+from mrisynth.recipes import SLICE_FAMILIES
 from mrisynth.slice_regions import region_labels
 
 _KNOWN_BEFORE = ("categorical", "random")
@@ -53,6 +54,44 @@ def check_slice_model(name: str, config: Mapping[str, Any], *, cut_size: int, so
             f"{source}: models.{name}.retrain_of is {other}; expected another model of the study of family "
             f"{entry['family']}."
         )
+
+
+def check_only(name: str, config: Mapping[str, Any], *, source: str) -> None:
+    """Check ``only`` of one model of a complete configuration, whose condition is known.
+
+    Args:
+        name: the model.
+        config: the configuration.
+        source: the file it came from, named in errors.
+
+    Raises:
+        ConfigError: the model is of volumes, has no condition to take a class of, or names none of its classes, as
+            far as these are known before the scans are read: those of a random condition, and of matched groups.
+    """
+    entry = config["models"][name]
+    if entry["only"] is None:
+        return
+    key = f"{source}: models.{name}.only is {entry['only']}"
+    if entry["family"] not in SLICE_FAMILIES:
+        raise ConfigError(
+            f"{key}, but {entry['family']} is of volumes; expected one of the families {', '.join(SLICE_FAMILIES)}."
+        )
+    if entry["condition"] == "none":
+        raise ConfigError(f"{key}, a class of no condition; name a condition of the study as models.{name}.condition.")
+    classes = _known_classes(entry["condition"], config)
+    if classes and entry["only"] not in classes:
+        raise ConfigError(f"{key}, and condition {entry['condition']} has the classes {', '.join(classes)}.")
+
+
+def _known_classes(name: str, config: Mapping[str, Any]) -> list[str]:
+    """Return the classes of a condition that no scan can change; none where they are those of the training scans."""
+    condition, matching = config["conditions"][name], config["slices"]["matching"]
+    if condition["kind"] == "random":
+        return [f"random-{number}" for number in range(condition["classes"])]
+    others = [model for model in config["models"].values() if model["family"] not in SLICE_FAMILIES]
+    if matching is None or name in {model["condition"] for model in others}:
+        return []
+    return sorted([matching["case"], matching["control"]]) if condition.get("columns") == [matching["group"]] else []
 
 
 def check_asked_of_slices(config: Mapping[str, Any], *, has_models: bool, source: str) -> None:

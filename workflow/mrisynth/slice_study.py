@@ -18,6 +18,7 @@ from mrisynth.files import read_table
 from mrisynth.labelled_sets import feature_warnings
 from mrisynth.metrics.separability import Separability, labelled_features, pixel_features, separability_scores
 from mrisynth.metrics.slice_similarity import SliceGroup
+from mrisynth.one_class import OneClass, splits_of_class
 from mrisynth.reporting.separability_figure import MappedSpace
 from mrisynth.slice_tables import per_image
 from mrisynth.slices.slice_set import open_slices
@@ -43,7 +44,10 @@ class SliceSets:
     classes: list[str]
 
     @classmethod
-    def read(cls, slices: Path, *, size: int, condition: Condition, shards: Sequence[Path], samples: Path) -> SliceSets:
+    def read(
+        cls, slices: Path, *, size: int, condition: Condition, shards: Sequence[Path], samples: Path,
+        only: str | None = None,
+    ) -> SliceSets:  # fmt: skip
         """Open real slices and samples and join their labels.
 
         Args:
@@ -52,6 +56,7 @@ class SliceSets:
             condition: of the model.
             shards: arrays of the samples, in order.
             samples: their table.
+            only: class that the model is of, if it is of one alone; slices of others are then in no split.
         """
         opened = open_slices(slices, size)
         images = np.concatenate([open_array(shard) for shard in shards])
@@ -59,11 +64,16 @@ class SliceSets:
         told = per_image(condition.table, opened.index)["label"].to_numpy(dtype=np.int64)
         people = opened.index["participant_id"].astype(str).tolist()
         names = [f"sample {number}" for number in range(len(images))]
+        index, classes = opened.index, condition.classes
+        if only is not None:
+            one = OneClass.of(condition, only).label
+            index, classes = splits_of_class(index, condition, only), [only]
+            told, asked = (np.where(labels == one, 0, -1) for labels in (told, asked))
         return cls(
-            index=opened.index,
+            index=index,
             real=SliceGroup(images=opened.images, labels=told, participants=people),
             fake=SliceGroup(images=images, labels=asked, participants=names),
-            classes=condition.classes,
+            classes=classes,
         )
 
     def of(self, split: str) -> SliceGroup:

@@ -16,10 +16,11 @@ from mrisynth.cohorts.listing import ScanFile
 from mrisynth.cohorts.restricted import RESTRICTED, select_scans
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
+from mrisynth.image_checks import IMAGE_COHORTS, check_image_study
 from mrisynth.plain_text import check_path
 from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
 from mrisynth.redistribution import Redistribution, decide
-from mrisynth.slice_checks import check_asked_of_slices, check_slice_model
+from mrisynth.slice_checks import check_asked_of_slices, check_only, check_slice_model
 
 IXI_FOLDER = Path("resources/ixi/T1")
 IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
@@ -43,6 +44,8 @@ class Study:
     def read(cls, config: Mapping[str, Any], *, schema: str | Path, source: str) -> Study:
         """Validate ``config`` and check what a schema cannot: names that refer to one another."""
         study = cls(config=complete(config, load_schema(schema), source=source), source=source)
+        if study.of_images:
+            check_image_study(config, study.config, source=source)
         study._check_references()
         return study
 
@@ -55,6 +58,11 @@ class Study:
     def seed(self) -> int:
         """Seed that every random draw is derived from."""
         return self.config["seed"]
+
+    @property
+    def of_images(self) -> bool:
+        """Whether the input is images, which are slices already, and not scans."""
+        return self.config["cohort"]["name"] in IMAGE_COHORTS
 
     @property
     def may_be_exported(self) -> bool:
@@ -104,7 +112,7 @@ class Study:
     @cached_property
     def sizes(self) -> list[int]:
         """Sizes of the pyramid: what the models need, what slices are cut from, what the configuration adds."""
-        cut = {self.cut_size} if self.slice_models else set()
+        cut = {self.cut_size} if self.slice_models and not self.of_images else set()
         wanted = {model.size for model in self.volume_models.values()} | cut
         return sorted(wanted | set(self.config["pyramid"]["sizes"]))
 
@@ -162,6 +170,8 @@ class Study:
                 raise ConfigError(f"{self.source}: the key cohort.folder is missing; a bids cohort needs its folder.")
             case "bids":
                 return listing.list_bids(folder)
+            case name if name in IMAGE_COHORTS:
+                return []
             case name if name in RESTRICTED:
                 return self._select(cohort)
             case _:
@@ -234,6 +244,7 @@ class Study:
             raise ConfigError(
                 f"{self.source}: models.{name}.condition is {entry['condition']}; known are {', '.join(known)}."
             )
+        check_only(name, self.config, source=self.source)
         largest = self.config["preprocessing"]["size"]
         if entry["size"] > largest and entry["family"] not in SLICE_FAMILIES:
             raise ConfigError(

@@ -141,9 +141,10 @@ class TrainingJob:
         recipe = ModelRecipe(**self.recipe)
         load = partial(
             load_training_set, Path(self.pyramid), size=recipe.size, scans=self.scans, condition=self.condition,
-            dimensions=recipe.dimensions,
+            dimensions=recipe.dimensions, only=recipe.only,
         )  # fmt: skip
         data = load(splits=("train", "validation") if recipe.retrain_of else ("train",))
+        _check_enough(data, recipe)
         train_chunk(
             recipe,
             images=data.images,
@@ -167,7 +168,7 @@ class TrainingJob:
                 "label_counts": data.label_counts,
                 "affine": _affine(recipe, self.field_mm).tolist(),
                 "field_mm": self.field_mm,
-                "extra": {"training_scans": len(data.rows), "condition_warnings": data.condition.warnings},
+                "extra": _extra(data),
             },
             chunk=self.chunk,
             seed=self.seed,
@@ -175,6 +176,21 @@ class TrainingJob:
             threads=self.threads,
             images_planned=self.images_planned,
             team=team,
+        )
+
+
+def _extra(data: TrainingSet) -> dict[str, Any]:
+    known = {"training_scans": len(data.rows), "condition_warnings": data.condition.warnings}
+    return known if data.only is None else known | {"only": data.only.told()}
+
+
+def _check_enough(data: TrainingSet, recipe: ModelRecipe) -> None:
+    """Refuse a class of fewer images than a batch: every batch would show some of them twice."""
+    if data.only is not None and len(data.rows) < recipe.batch_size:
+        raise MrisynthError(
+            f"Model {recipe.name} is trained on class {data.only.name} of condition {data.only.condition} alone, which "
+            f"has {len(data.rows)} training images; expected at least a batch of {recipe.batch_size}. Set a smaller "
+            f"models.{recipe.name}.batch_size, or train a conditional model on all classes (leave out only)."
         )
 
 

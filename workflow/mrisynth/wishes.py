@@ -10,6 +10,7 @@ from typing import Any
 from mrisynth.errors import MrisynthError
 from mrisynth.files import MISSING
 from mrisynth.labels import MISSING_LABEL, label_of
+from mrisynth.one_class import OneClass
 from mrisynth.seeds import numpy_generator
 
 Condition = str | int | Mapping[str, str] | None
@@ -51,6 +52,11 @@ def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: 
     """
     if not facts["classes"] and condition is None:
         return Wish(shares={MISSING_LABEL: 1.0})
+    if (one := OneClass.read(facts)) is not None:
+        raise MrisynthError(
+            f"Model {facts['model']['name']} is of class {one.name} of condition {one.condition} alone; ask for no "
+            "class, all its samples are of that one."
+        )
     columns = {column["name"]: column["categories"] for column in facts["columns"]}
     if condition is None or isinstance(condition, Mapping):
         wanted = dict(condition or {})

@@ -2,7 +2,8 @@ rule make_condition:
     """Write what models are told about each scan: nothing, joint categories, or a random control."""
     input:
         scans="<results>/cohort/scans.tsv",
-        index="<results>/pyramid/index.tsv",
+        index=index_of_scans,
+        accepted=accepted_images,
         matched=matched_of_condition,
     output:
         table="<results>/conditions/{condition}.tsv",

@@ -12,9 +12,11 @@ rule estimate_study:
         "../envs/torch.yaml"
     threads: all_local_cores
     params:
-        models=[asdict(model) for model in STUDY.models.values()],
-        study=dict(
+        models=[whole_recipe(model) for model in STUDY.models],
+        study=lambda wildcards: dict(
             scans=len(STUDY.scans),
+            images=number_of_images(),
+            slice_sizes=STUDY.slice_sizes,
             pyramid_sizes=STUDY.sizes,
             samples=STUDY.config["sampling"]["count"],
             nifti=STUDY.config["sampling"]["nifti"],

@@ -25,7 +25,7 @@ rule score_model:
         runtime="1h",
     params:
         **version_of("scores"),
-        evaluation=score_settings,
+        evaluation=score_settings_of_model,
         seed=STUDY.seed,
     script:
         "../scripts/score_model.py"

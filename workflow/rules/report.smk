@@ -33,7 +33,7 @@ rule write_report:
         quality="<results>/quality/scans.tsv",
         balance="<results>/cohort/balance.tsv",
         scans="<results>/cohort/scans.tsv",
-        index="<results>/pyramid/index.tsv",
+        index=index_of_scans,
         arrays=expand("<results>/pyramid/{size}.npy", size=STUDY.sizes),
         samples=expand("<results>/samples/{model}/samples.tsv", model=STUDY.models),
         shards=expand(
@@ -90,6 +90,7 @@ rule write_report:
         models=recipes_for_readers(),
         replicates=STUDY.replicates,
         terms=asdict(STUDY.redistribution),
+        inputs="images" if STUDY.of_images else "scans",
         seed=STUDY.seed,
     script:
         "../scripts/write_report.py"

@@ -69,6 +69,7 @@ rule score_slice_areas:
     params:
         **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
+        only=lambda wildcards: STUDY.models[wildcards.model].only,
         field_mm=STUDY.config["preprocessing"]["field_mm"],
         replicates=EVALUATION["resamplings"],
         seed=STUDY.seed,

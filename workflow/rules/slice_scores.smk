@@ -34,6 +34,7 @@ rule score_slice_similarity:
     params:
         **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
+        only=lambda wildcards: STUDY.models[wildcards.model].only,
         pairs=EVALUATION["similarity_pairs"],
         replicates=EVALUATION["resamplings"],
         seed=STUDY.seed,
@@ -126,6 +127,7 @@ rule score_classification:
             labels={"model": "{model}", "figure": "classification"},
         ),
         confusion="<results>/classification/{model}.confusion.tsv",
+        calibration="<results>/classification/{model}.calibration.json",
     log:
         "<logs>/score_classification/{model}.log",
     benchmark:

@@ -14,7 +14,7 @@ rule plan_training:
         mem=memory(8),
         runtime="10m",
     params:
-        recipe=lambda wildcards: asdict(STUDY.models[wildcards.model]),
+        recipe=lambda wildcards: whole_recipe(wildcards.model),
         threads=by_size(1, 4, 8),
     script:
         "../scripts/plan_training.py"

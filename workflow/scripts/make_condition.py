@@ -12,7 +12,7 @@ from mrisynth.joblog import running
 with running(snakemake):
     found = snakemake.input
     scans = read_table(found.scans)
-    scans = scans[scans["scan"].isin(read_table(found.index)["scan"])]
+    scans = scans[scans["scan"].isin(read_table(found.index).dropna(subset="row")["scan"])]
     if matched := found.get("matched"):
         scans = scans[scans["participant_id"].isin(read_matched(matched))]
     clusters, facts = found.get("clusters"), found.get("facts")

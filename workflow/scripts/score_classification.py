@@ -11,6 +11,7 @@ with running(snakemake):
         Path(snakemake.input.predictions),
         recipe=Path(snakemake.input.recipe),
         picture=Path(snakemake.output.picture),
+        calibration=Path(snakemake.output.calibration),
         seed=snakemake.params.seed,
     )
     write_table(confusion, snakemake.output.confusion)

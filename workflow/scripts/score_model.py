@@ -4,6 +4,7 @@ from mrisynth.datasets import split_table
 from mrisynth.embeddings import read_embeddings
 from mrisynth.files import write_table
 from mrisynth.joblog import running
+from mrisynth.metrics.class_scores import named_by_class
 from mrisynth.metrics.study_scores import score_model
 from mrisynth.score_files import save_replicates
 
@@ -19,5 +20,7 @@ with running(snakemake):
         replicates=settings["resamplings"],
         k=settings["neighbours"],
     )
+    if "of_class" in settings:
+        scored = named_by_class(scored, **settings["of_class"])
     write_table(scored.table, snakemake.output.table)
     save_replicates(scored.replicates, snakemake.output.replicates)

@@ -18,6 +18,7 @@ with running(snakemake):
         condition=read_condition(Path(found.condition)),
         shards=[Path(path) for path in found.shards],
         samples=Path(found.samples),
+        only=params.only,
     )
     areas = score_slice_areas(
         sets.of("test"),

@@ -16,7 +16,7 @@ with running(snakemake):
     run = {field.name: type(field.default)(where[field.name]) for field in known}
     recipe = snakemake.params.recipe | run
     if not found.previous:
-        classes = read_condition(Path(found.condition)).classes
+        classes = [] if recipe.get("only") else read_condition(Path(found.condition)).classes
         whole = ModelRecipe(**recipe | {"images_total": where.images_planned})
         plan_training(whole, classes=len(classes), allow_cpu=whole.allow_cpu, threads=snakemake.threads)
     TrainingJob(

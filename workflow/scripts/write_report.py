@@ -8,7 +8,7 @@ from mrisynth.reporting.cluster_section import ClusterFiles
 from mrisynth.reporting.study_page import StudyFiles, write_study_report
 
 with running(snakemake):
-    models, found = snakemake.params.models, snakemake.input
+    models, found, params = snakemake.params.models, snakemake.input, snakemake.params
     curves, watches = ({name: [] for name in models} for _ in range(2))
     for paths, by_model in ((found.curves, curves), (found.watches, watches)):
         for path in map(Path, paths):
@@ -19,8 +19,7 @@ with running(snakemake):
     write_study_report(
         Path(snakemake.output.page),
         figures=Path(snakemake.output.figures),
-        title=snakemake.params.title,
-        seed=snakemake.params.seed,
+        **{name: params[name] for name in ("title", "seed", "replicates", "inputs")},
         files=StudyFiles(
             **{name: Path(found[name]) for name in tables},
             pyramid=Path(found.index).parent,
@@ -34,7 +33,6 @@ with running(snakemake):
             clusters=clusters,
         ),
         models=models,
-        replicates=snakemake.params.replicates,
-        terms=Redistribution(**snakemake.params.terms),
+        terms=Redistribution(**params.terms),
         kept=Path(snakemake.output.get("kept") or snakemake.output.figures),
     )

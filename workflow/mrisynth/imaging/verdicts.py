@@ -93,21 +93,25 @@ def _apply_by_hand(quality: pd.DataFrame, exclusions: str | Path) -> None:
         _LOG.warning("%s names %s, which is no scan of this study.", exclusions, scan)
 
 
-def check_excluded_fraction(quality: pd.DataFrame, max_excluded_fraction: float, *, where: str) -> None:
+def check_excluded_fraction(
+    quality: pd.DataFrame, max_excluded_fraction: float, *, where: str, what: str = "scans"
+) -> None:
     """Say how many scans passed, and raise :class:`MrisynthError` with the list when too many did not.
 
     Args:
         where: where all verdicts stand, for the message.
+        what: word for the rows; images are excluded by no table, so they are taken out of their folder.
     """
     excluded = quality[quality["status"] != "passed"]
-    counts = f"{len(quality)} scans = {len(quality) - len(excluded)} passed + {len(excluded)} excluded"
+    counts = f"{len(quality)} {what} = {len(quality) - len(excluded)} passed + {len(excluded)} excluded"
     lines = [f"  {row.scan}: {row.reason} ({row.message})" for row in excluded.itertuples()]
     listed = "\n".join(lines[:_LISTED] + ([f"  ... and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []))
     _LOG.info("%s\n%s", counts, "\n".join(lines))
+    by_hand = "exclude them by hand" if what == "scans" else "take them out of their folder"
     if len(excluded) == len(quality) or len(excluded) > max_excluded_fraction * len(quality):
         raise MrisynthError(
             f"{counts}, more than preprocessing.max_excluded_fraction ({max_excluded_fraction:g}) allows. Mend or "
-            f"replace the scans, exclude them by hand, or raise that key; all verdicts are in {where}.\n{listed}"
+            f"replace the {what}, {by_hand}, or raise that key; all verdicts are in {where}.\n{listed}"
         )
     if sys.__stderr__ is not None:
         sys.__stderr__.write(f"    quality: {counts}\n{listed}\n" if lines else f"    quality: {counts}\n")

@@ -24,6 +24,21 @@ def class_metric(value: str, *, condition: str, label: str) -> str:
     return f"{value}{BY_CLASS}_{condition}:{label}"
 
 
+def named_by_class(scored: Scored, *, condition: str, label: str) -> Scored:
+    """Return the scores of one class, of the class by itself or of a model of it alone, under the names of the class.
+
+    Args:
+        scored: of scans and samples of the class alone.
+        condition, label: as in :func:`class_metric`.
+    """
+    names = [class_metric(value, condition=condition, label=label) for value in scored.table["metric"]]
+    resampled = {
+        (*rest, class_metric(value, condition=condition, label=label)): values
+        for (*rest, value), values in scored.replicates.items()
+    }
+    return Scored(scored.table.assign(metric=names), resampled)
+
+
 def score_classes(
     name: str, found: Mapping[tuple[str, str], Embeddings], *, model: str, scans: pd.DataFrame, condition: str,
     classes: Sequence[str], labels: Mapping[str, int], asked: Sequence[int], seed: int, draws: int, replicates: int,
@@ -55,7 +70,7 @@ def score_classes(
             f"The model {model} is unconditional and {name} scores the classes of a condition; take {name} out of the "
             "target, or set models.<name>.condition."
         )
-    of_source = {key: _labels(embeddings, key[1], labels, asked) for key, embeddings in found.items()}
+    of_source = {key: labels_of(embeddings, key[1], labels=labels, asked=asked) for key, embeddings in found.items()}
     tables, resampled = [], {}
     for number, label in enumerate(classes):
         mine = {
@@ -66,17 +81,22 @@ def score_classes(
             name.removesuffix(BY_CLASS), mine, model=model, scans=scans, seed=seed, draws=draws, replicates=replicates,
             k=k,
         )  # fmt: skip
-        tables.append(
-            scored.table.assign(
-                metric=[class_metric(value, condition=condition, label=label) for value in scored.table["metric"]]
-            )
-        )
-        for (*rest, value), values in scored.replicates.items():
-            resampled[*rest, class_metric(value, condition=condition, label=label)] = values
+        named = named_by_class(scored, condition=condition, label=label)
+        tables.append(named.table)
+        resampled |= named.replicates
     return Scored(pd.concat(tables, ignore_index=True), resampled)
 
 
-def _labels(embeddings: Embeddings, source: str, labels: Mapping[str, int], asked: Sequence[int]) -> Sequence[int]:
+def labels_of(embeddings: Embeddings, source: str, *, labels: Mapping[str, int], asked: Sequence[int]) -> Sequence[int]:
+    """Return the label of each embedded scan, or what was asked of each embedded sample.
+
+    Args:
+        source: ``real``, the model's name, or either with an ending such as ``.low``.
+        labels, asked: as in :func:`score_classes`.
+
+    Raises:
+        MrisynthError: a scan has no label, or labels and samples differ in number.
+    """
     if source.split(".")[0] == "real":
         if absent := [scan for scan in embeddings.ids if scan not in labels]:
             raise MrisynthError(

@@ -121,7 +121,7 @@ def score_sources(
             a real scan has no split.
     """
     chosen = metric(name, k=k)
-    _check_same_features(real.embeddings, sources)
+    check_same_features(real.embeddings, sources)
     scans = {split: real.scans_of(split) for split in REFERENCES}
     groups = {split: real.embeddings.rows(ids) for split, ids in scans.items()}
     if real.embeddings.knows_training_scans:
@@ -221,7 +221,12 @@ def _scaled(features: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
     return features if scale is None else standardised(features, scale)
 
 
-def _check_same_features(real: Embeddings, sources: Sequence[Source]) -> None:
+def check_same_features(real: Embeddings, sources: Sequence[Source]) -> None:
+    """Refuse sources that were embedded by another network, or in another view, than the real scans.
+
+    Raises:
+        MrisynthError: says which source it is and what it has.
+    """
     for source in sources:
         for key in ("features", "weights_sha256", "view"):
             found, expected = source.embeddings.meta.get(key), real.meta.get(key)

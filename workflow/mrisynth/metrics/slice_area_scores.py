@@ -149,8 +149,11 @@ def _scores(
     shares = [1.0 - measured[source].unmeasured() for source in SOURCES]
     people = sum(real.participants(label) for label in range(len(names)))
     scores.append(
-        Score(metric=f"{NAME}_measured", value=shares[1], floor=shares[0], better="neither", n=people, **fields)
-    )
+        Score(
+            metric=f"{NAME}_measured", value=shares[1], floor=shares[0], better="neither", n=people,
+            warning=f"Of {names[0]} alone." if known and len(names) == 1 else "", **fields,
+        )
+    )  # fmt: skip
     return scores
 
 

@@ -114,6 +114,17 @@ def score_slice_similarity(
     return SliceSimilarity(scored=scored, summary=_summary(names, found, table, used), pairs=table)
 
 
+def named_by_class(found: SliceSimilarity, label: str) -> SliceSimilarity:
+    """Return what was found in slices of one class alone under the names that the class has beside others."""
+    table, summary = found.scored.table, found.summary
+    resampled = {(*key[:-1], f"{key[-1]}_{label}"): values for key, values in found.scored.replicates.items()}
+    return SliceSimilarity(
+        scored=Scored(table.assign(metric=table["metric"] + f"_{label}"), resampled),
+        summary=summary.assign(label=label),
+        pairs=found.pairs,
+    )
+
+
 def _nothing(*, model: str, source: SourceKind, fields: Mapping[str, Any]) -> SliceSimilarity:
     warning = "No pairs: no class has two real slices of two participants and two synthetic ones."
     betters: tuple[tuple[str, Better], ...] = (("fake_fake", "neither"), ("real_fake", "neither"), ("gap", "lower"))

@@ -49,7 +49,7 @@ class Pacgan(Progressive):
 
     def exported(self, recipe: ModelRecipe) -> list[str]:
         """Return the generator and, with a condition, the critic: it is a classifier."""
-        return ["generator"] if recipe.condition == "none" else ["generator", "critic"]
+        return ["generator"] if recipe.is_unconditional else ["generator", "critic"]
 
     def classify(self, critic: nn.Module, images: Tensor) -> Tensor:
         """Return the class logits [batch, classes] of images.
@@ -76,7 +76,7 @@ class Pacgan(Progressive):
 
     def judged_from(self, recipe: ModelRecipe) -> float | None:
         """Return the setting ``select_from``; None without a condition."""
-        return None if recipe.condition == "none" else self.settings(recipe).select_from
+        return None if recipe.is_unconditional else self.settings(recipe).select_from
 
     @torch.no_grad()
     def judge(self, state: State, batch: Batch, *, generator: torch.Generator) -> float:

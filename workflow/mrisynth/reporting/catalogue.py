@@ -77,6 +77,10 @@ _TABLE = {  # group -> name, title, kind, meaning
          "Share of real scans with a sample in their neighbourhood."),
         ("clipped_coverage", "clipped coverage", "share",
          "The share of good samples that would give this coverage; outliers cannot raise it."),
+        ("fid_fake_fake", "FID within samples", "number",
+         "How far two halves of the samples are apart; they repeat themselves below the floor, that of real scans."),
+        ("kid_fake_fake_sd", "spread of KID within samples", "number",
+         "How much the kernel distance of two halves of the samples moves; its mean is 0 for halves of any set."),
         ("ms_ssim", "MS-SSIM of pairs", "number",
          "Likeness of pairs of samples; real scans are as alike as the floor."),
         ("ms_ssim_gap", "gap of MS-SSIM", "number",
@@ -160,7 +164,9 @@ def _of_class(metric: str) -> Words:
     value, _, of_class = metric.partition(_BY_CLASS)
     whole = _KNOWN[value]
     title = f"{whole.title}, {of_class.replace('_', ' ').replace(':', ': ', 1)}"
-    meaning = f"{whole.title} of the samples asked for with one class, against the real scans of that class."
+    meaning = f"{whole.title} of samples of one class, asked for or all that the model draws, against real scans of it."
+    if "_fake_fake" in value:
+        meaning = f"{whole.title} of one class; the floor is that of real scans of it."
     return replace(whole, title=title, group="Condition", meaning=meaning)
 
 

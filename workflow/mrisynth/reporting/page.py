@@ -55,6 +55,7 @@ def write_page(
     pairs: pd.DataFrame | None = None,
     boxes: Mapping[str, Sequence[str]] | None = None,
     links: Mapping[str, str] | None = None,
+    inputs: str = "scans",
 ) -> None:
     """Write the page: the main scores first, then the sections of figures and tables in their order, the scans last.
 
@@ -76,6 +77,7 @@ def write_page(
         pairs: of :func:`mrisynth.metrics.pairs.compare_models`; a model is marked as best only where these show it.
         boxes: title -> sentences that a reader must see before the scores, in red.
         links: words -> file beside the page, named under the scores.
+        inputs: what was put in, ``scans`` or ``images``.
     """
     found = boards(scores, pairs=pairs, metrics=MAIN, low_resolution=False)
     write_html(
@@ -91,6 +93,7 @@ def write_page(
         sections=_sections([*figures, *tables]),
         exclusions=exclusions.to_dict("records"),
         quality=quality,
+        inputs=inputs,
         warnings=list(warnings),
         alarms=list(alarms),
         export_words=export_words,

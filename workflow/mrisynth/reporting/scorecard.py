@@ -23,7 +23,7 @@ _TEMPLATE = "scorecard.html.jinja"
 _COPIED = ("metric", "features", "features_sha256", "view", "reference", "better", "warning")
 _SPACE = ["features", "view", "reference"]
 _RECIPE = (
-    "family", "condition", "size", "images_total", "batch_size", "precision", "augmentation", "start_from",
+    "family", "condition", "only", "size", "images_total", "batch_size", "precision", "augmentation", "start_from",
 )  # fmt: skip
 
 

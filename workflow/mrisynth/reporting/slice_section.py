@@ -1,4 +1,4 @@
-"""The section of a report on models of slices: figures that other jobs have drawn."""
+"""Figures of a report that other jobs have drawn: the section on models of slices, and distances between halves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from mrisynth.reporting.page import Figure
 
 _SECTION = "Slices"
+_SECTIONS = {"self_distance": "Scores"}  # of models of volumes, too
 _FIGURES = {  # folder of the picture: title, caption
     "matching": (
         "Matched cases and controls",
@@ -29,6 +30,12 @@ _FIGURES = {  # folder of the picture: title, caption
         "Tissue where label maps have the structure, by class; all slices are measured in one region, the mean over "
         "the positions. The difference of the classes (d, in standard deviations) should be that of real slices.",
     ),
+    "self_distance": (
+        "How far two halves of the samples of {} are apart",
+        "Fréchet and kernel distance of random halves of one number: means and 5th to 95th percentile over the "
+        "halvings. Samples that repeat themselves are nearer to one another than two halves of the real scans are; of "
+        "the kernel distance, whose mean is 0 for halves of any set, the bar is then shorter.",
+    ),
     "separability": (
         "The classes in real slices and in samples of {}",
         "Maps of both sets together; axes have no unit. The numbers are those of a linear probe.",
@@ -37,7 +44,7 @@ _FIGURES = {  # folder of the picture: title, caption
 
 
 def slice_figures(pictures: Sequence[Path]) -> list[Figure]:
-    """Return the figures of models of slices, by metric.
+    """Return the figures of models of slices, by metric, and those of all models of distances between halves.
 
     Args:
         pictures: ``{metric}/{model}.png``, and ``matching/balance.png`` where participants were matched.
@@ -46,5 +53,6 @@ def slice_figures(pictures: Sequence[Path]) -> list[Figure]:
     for metric, (title, caption) in _FIGURES.items():
         for path in pictures:
             if path.parent.name == metric:
-                found.append(Figure(title.format(path.stem), caption, path, _SECTION))
+                section = _SECTIONS.get(metric, _SECTION)
+                found.append(Figure(title.format(path.stem), caption, path, section))
     return found

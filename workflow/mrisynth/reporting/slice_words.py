@@ -13,7 +13,7 @@ _MEASURES = {  # of a classifier: title, how it is shown
     "cross_entropy": ("cross-entropy", "number"),
     "brier": ("Brier score", "number"),
 }
-_CLASSIFIER = re.compile(rf"classifier_({'|'.join(_MEASURES)})")
+_CLASSIFIER = re.compile(rf"classifier_(calibrated_)?({'|'.join(_MEASURES)})")
 _SEPARABILITY = re.compile(rf"separability_(.+)_({'|'.join(_MEASURES)})")
 _SIMILARITY = re.compile(r"slice_ssim_(real_real|real_fake|fake_fake|gap)(_sd)?(?:_(.+))?")
 _AREA_APART = re.compile(r"slice_area_(difference|effect)_(.+)_minus_(.+)")
@@ -27,8 +27,11 @@ def slice_words(metric: str) -> tuple[str, str, str, str] | None:
     Group and kind are those of :mod:`mrisynth.reporting.catalogue`.
     """
     if found := _CLASSIFIER.fullmatch(metric):
-        title, kind = _MEASURES[found[1]]
-        return f"critic's {title}", "Condition", kind, "How well the critic names the class of real test slices."
+        title, kind = _MEASURES[found[2]]
+        meaning = "How well the critic names the class of real test slices"
+        if found[1]:
+            return f"critic's {title}, calibrated", "Condition", kind, f"{meaning}, calibrated by validation slices."
+        return f"critic's {title}", "Condition", kind, f"{meaning}."
     if found := _SEPARABILITY.fullmatch(metric):
         title, kind = _MEASURES[found[2]]
         column = found[1].replace("_", " ")

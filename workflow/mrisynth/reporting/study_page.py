@@ -94,6 +94,7 @@ def write_study_report(
     replicates: Mapping[str, Sequence[str]],
     terms: Redistribution,
     kept: Path | None = None,
+    inputs: str = "scans",
 ) -> None:
     """Draw every figure into the folder ``figures`` and write the page that holds them all.
 
@@ -110,6 +111,8 @@ def write_study_report(
         replicates: name of a model -> names of its replicates, itself among them; may be empty.
         terms: what may be done with the results.
         kept: folder of the pictures that stay in the study; needed where results may not be passed on.
+        inputs: word for the rows of the scans table; ``images`` where these are the input, of whose sides nothing is
+            known.
     """
     brains = figures if terms.allowed or kept is None else kept
     results = read_results(
@@ -118,19 +121,20 @@ def write_study_report(
     scores, quality, scans = results.scores, read_table(files.quality), read_table(files.scans)
     passed = quality[quality["status"] == "passed"]
     excluded = quality[quality["status"] != "passed"]
-    drawn = [score_figure_item(scores, figures, replicates), *_sample_figures(files, scans, models, brains)]
+    drawn = [score_figure_item(scores, figures, replicates), *_sample_figures(files, scans, models, brains, inputs)]
     validation = {model: read_table(path, warning="string") for model, path in files.validation.items()}
     drawn += [*validation_items(validation, models, figures, replicates=replicates)]
-    drawn += [*preview_figures(files.watches, brains), loss_figure(files.curves, figures), recipe_table(models)]
-    drawn += [*slice_figures(files.slice_pictures), *cluster_figures(files.clusters)]
+    slice_models = {name for name, recipe in models.items() if _kind(recipe)[0] == 2}
+    drawn += [*preview_figures(files.watches, brains, slice_models=slice_models), loss_figure(files.curves, figures)]
+    drawn += [recipe_table(models), *slice_figures(files.slice_pictures), *cluster_figures(files.clusters)]
     if not terms.allowed:
         drawn = _kept(drawn, {brains, *(rounds.picture.parent for rounds in files.clusters.values())})
     health = health_report(files.watches)
-    warnings = [*_warnings(scores, excluded), *validation_warnings(validation), *health.passed]
+    warnings = [*_warnings(scores, excluded, inputs), *validation_warnings(validation), *health.passed]
     write_page(
         page,
         study=title,
-        facts=_facts(scans, passed, models, scores, seed=seed),
+        facts=_facts(scans, passed, models, scores, seed=seed, inputs=inputs),
         scores=scores,
         figures=drawn,
         exclusions=excluded["reason"].value_counts().rename_axis("reason").reset_index(name="scans"),
@@ -146,6 +150,7 @@ def write_study_report(
         pairs=results.pairs,
         boxes=alarm_boxes(results),
         export_words=terms.words,
+        inputs=inputs,
         links=_LINKS | {f"scorecard of {model}": f"scorecards/{model}.html" for model in models},
     )
 
@@ -157,31 +162,38 @@ def _kept(items: Sequence[Figure | Table], folders: Set[Path]) -> list[Figure | 
 
 
 def _sample_figures(
-    files: StudyFiles, scans: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], figures: Path
+    files: StudyFiles, scans: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], figures: Path, inputs: str
 ) -> list[Figure]:
     samples = {model: open_array(path) for model, path in files.samples.items()}
     controls = {name: open_array(path) for name, path in files.controls.items()}
     real = {kind: _test_images(files, kind, scans) for kind in {_kind(recipe) for recipe in models.values()}}
     found = []
     for (dimensions, size), (words, volumes) in sorted(real.items(), reverse=True):
-        mine = {name: samples[name] for name, recipe in models.items() if _kind(recipe) == (dimensions, size)}
+        shown = [(name, recipe) for name, recipe in models.items() if _kind(recipe) == (dimensions, size)]
+        mine = {_with_class(name, recipe): samples[name] for name, recipe in shown}
         mine |= {name: drawn for name, drawn in controls.items() if drawn.shape[1:] == (size,) * dimensions}
         found += _overview({words: volumes} | mine, figures, dimensions=dimensions, size=size)
     for model, recipe in models.items():
         words, volumes = real[_kind(recipe)]
         path = figures / f"samples_{model}.png"
-        real_beside_synthetic(volumes, samples[model], path, titles=(words, f"samples of {model}"))
+        real_beside_synthetic(volumes, samples[model], path, titles=(words, f"samples of {_with_class(model, recipe)}"))
         condition = "unconditional" if recipe["condition"] == "none" else f"condition {recipe['condition']}"
-        caption = (
-            f"{recipe['family']}, {condition}. The first samples by number, not chosen; left of the brain is left."
-        )
-        found.append(Figure(f"Real scans beside samples of {model}", caption, path, "Samples"))
+        if recipe.get("only"):
+            condition = f"of class {recipe['only']} of {condition} alone (the real {inputs} are of all classes)"
+        sides = "; left of the brain is left" if inputs == "scans" else ""
+        caption = f"{recipe['family']}, {condition}. The first samples by number, not chosen{sides}."
+        found.append(Figure(f"Real {inputs} beside samples of {model}", caption, path, "Samples"))
     return found
 
 
 def _kind(recipe: Mapping[str, Any]) -> tuple[int, int]:
     """Return dimensions and size of what a model draws."""
     return recipe.get("dimensions", 3), recipe["size"]
+
+
+def _with_class(model: str, recipe: Mapping[str, Any]) -> str:
+    """Return the name of a model, and the class if it is of one alone."""
+    return f"{model} ({recipe['only']} alone)" if recipe.get("only") else model
 
 
 def _overview(sources: Mapping[str, Volumes], figures: Path, *, dimensions: int, size: int) -> list[Figure]:
@@ -246,8 +258,8 @@ def _balance(files: StudyFiles) -> Table:
     return Table(
         "Balance of the splits",
         "Share of each split, for age the mean in years, and in brackets the participants. Splits follow a hash of "
-        "each participant's ID. smd: standardised difference of the test from the training split; below 0.1 is "
-        "commonly called balanced, and in a small study chance alone brings more.",
+        "each participant's ID, but for those that images came in. smd: standardised difference of the test from the "
+        "training split; below 0.1 is commonly called balanced, and in a small study chance alone brings more.",
         pd.DataFrame(list(rows.values())),
         "Cohort",
     )
@@ -260,6 +272,7 @@ def _facts(
     scores: pd.DataFrame,
     *,
     seed: int,
+    inputs: str,
 ) -> dict[str, object]:
     used = scans[scans["scan"].isin(passed["scan"])]
     splits = used["split"].value_counts()
@@ -268,7 +281,7 @@ def _facts(
     names = shown[["features", "features_trained"]].drop_duplicates().itertuples(index=False)
     return {
         "participants": used["participant_id"].nunique(),
-        "scans passed": f"{len(passed)} of {len(scans)}",
+        f"{inputs} passed": f"{len(passed)} of {len(scans)}",
         "train / validation / test": " / ".join(str(splits.get(name, 0)) for name in ("train", "validation", "test")),
         "models": len(models),
         "voxels or pixels a side": ", ".join(map(str, sizes)),
@@ -277,8 +290,7 @@ def _facts(
     }
 
 
-def _warnings(scores: pd.DataFrame, excluded: pd.DataFrame) -> list[str]:
-    left_out = (
-        [f"{len(excluded)} scans are excluded; the reasons stand at the end of this page."] if len(excluded) else []
-    )
+def _warnings(scores: pd.DataFrame, excluded: pd.DataFrame, inputs: str) -> list[str]:
+    sentence = f"{len(excluded)} {inputs} are excluded; the reasons stand at the end of this page."
+    left_out = [sentence] if len(excluded) else []
     return left_out + warning_sentences(scores, every_metric=False)

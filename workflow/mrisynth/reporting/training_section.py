@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from mrisynth.reporting.validation import kept_states, validation_figure
 from mrisynth.reporting.watching import grids_over_time
 
 _SECTION = "Training"
-_SHOWN_OF_A_RECIPE = ("family", "condition", "size", "images_total", "batch_size", "precision", "ema_half_life_images")
-_SHOWN_OF_A_RECIPE += ("augmentation", "augmentation_strength", "augmentation_flip", "balance_classes", "start_from")
+_SHOWN_OF_A_RECIPE = ("family", "condition", "only", "size", "images_total", "batch_size", "precision")
+_SHOWN_OF_A_RECIPE += ("ema_half_life_images", "augmentation", "augmentation_strength", "augmentation_flip")
+_SHOWN_OF_A_RECIPE += ("balance_classes", "start_from")
 
 
 def validation_items(
@@ -46,18 +47,29 @@ def validation_items(
     ]
 
 
-def preview_figures(watches: Mapping[str, Sequence[Path]], figures: Path) -> list[Figure]:
-    """Return for each model its grid of samples at the first, a middle and the last interval."""
+def preview_figures(
+    watches: Mapping[str, Sequence[Path]], figures: Path, *, slice_models: Collection[str] = ()
+) -> list[Figure]:
+    """Return for each model its grid of samples at the first, a middle and the last interval.
+
+    Args:
+        watches: model -> folders of the watch over its chunks, in order.
+        figures: folder of the pictures.
+        slice_models: those of these models that draw slices.
+    """
     found = []
     for model, folders in watches.items():
         path = figures / f"preview_{model}.png"
         images = grids_over_time(folders, path)
         if images:
-            caption = (
-                f"The same latents after {', '.join(f'{number:,}' for number in images)} training images, beside two "
-                "training scans: sagittal, coronal and axial slices of the moving average's samples. Left of the brain "
-                "is left."
+            shown = (
+                "slices: samples of the moving average."
+                if model in slice_models
+                else "scans: sagittal, coronal and axial slices of the moving average's samples. Left of the brain is "
+                "left."
             )
+            numbers = ", ".join(f"{number:,}" for number in images)
+            caption = f"The same latents after {numbers} training images, beside two training {shown}"
             found.append(Figure(f"Samples of {model} during training", caption, path, _SECTION))
     return found
 

@@ -70,6 +70,8 @@ class StudySize:
         transform: of the registration.
         voxel_mm: of the registration.
         preprocessed_size: edge of the cube of a preprocessed brain.
+        images: of a cohort of images, which is not preprocessed; None where scans are the input.
+        slice_sizes: edges of the packed images of such a cohort.
     """
 
     scans: int
@@ -81,6 +83,8 @@ class StudySize:
     transform: str
     voxel_mm: float
     preprocessed_size: int
+    images: int | None = None
+    slice_sizes: Sequence[int] = ()
 
 
 def estimate_study(
@@ -110,13 +114,13 @@ def estimate_study(
     counts: dict[tuple[str, int], UpdateCount] = {}
     rows = []
     for recipe in models:
-        classes, kind = 0 if recipe.condition == "none" else GUESSED_CLASSES, _kind(recipe)
+        classes, kind = 0 if recipe.is_unconditional else GUESSED_CLASSES, _kind(recipe)
         if (kind, classes) not in counts:
             counts[kind, classes] = count_update(share_of_one_device(recipe), classes=classes)
         if kind not in seconds:
             seconds[kind] = measure(recipe, classes)
         rows.append(_model_row(recipe, study, counts[kind, classes], seconds[kind]))
-    rows += [_preprocessing_row(study), _real_scans_row(study)]
+    rows += [_preprocessing_row(study), _real_scans_row(study)] if study.images is None else [_images_row(study)]
     table = pd.DataFrame(rows)
     summed = [name for name in table.columns if name not in ("part", "memory_gb", "images_gb", "note")]
     total: dict[str, Any] = {name: table[name].sum(min_count=1) for name in summed}
@@ -135,7 +139,9 @@ def card_seconds(count: UpdateCount, card: Card) -> float:
 
 def _kind(recipe: ModelRecipe) -> str:
     """Return what the cost of an update depends on besides the classes, which add some thousandths."""
-    plain = replace(recipe, name="", condition="", images_total=1, images_per_chunk=1, allow_cpu=False, start_from=None)
+    plain = replace(
+        recipe, name="", condition="", only=None, images_total=1, images_per_chunk=1, allow_cpu=False, start_from=None
+    )
     return json.dumps(asdict(plain), sort_keys=True)
 
 
@@ -145,7 +151,7 @@ def _measured(recipe: ModelRecipe, classes: int, *, device: str) -> float:
 
 
 def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, seconds: float) -> dict[str, Any]:
-    classes = 0 if recipe.condition == "none" else GUESSED_CLASSES
+    classes = 0 if recipe.is_unconditional else GUESSED_CLASSES
     updates = last_stage_updates(recipe, classes=classes)
     device_updates = updates * recipe.devices
     row = {
@@ -158,10 +164,10 @@ def _model_row(recipe: ModelRecipe, study: StudySize, count: UpdateCount, second
     row |= {f"gpu_hours_{name}": device_updates * card_seconds(count, card) / 3600 for name, card in CARDS.items()}
     return row | {
         "memory_gb": count.peak_bytes / _GIGA,
-        "images_gb": study.scans * prod(recipe.image_shape) / _GIGA,
+        "images_gb": (study.images or study.scans) * prod(recipe.image_shape) / _GIGA,
         "disk_gb": _model_bytes(recipe, study, count) / _GIGA,
         "cpu_hours": float("nan"),
-        "note": "" if recipe.condition == "none" else f"counted with {GUESSED_CLASSES} classes",
+        "note": "" if recipe.is_unconditional else f"counted with {GUESSED_CLASSES} classes",
     }
 
 
@@ -200,6 +206,13 @@ def _real_scans_row(study: StudySize) -> dict[str, Any]:
     embedded = len(study.pyramid_sizes) * study.scans * 4 * sum(study.feature_widths)
     sizes = ", ".join(str(size) for size in study.pyramid_sizes)
     return {"part": "real scans", "disk_gb": (packed + embedded) / _GIGA, "note": f"packed at {sizes}; embeddings"}
+
+
+def _images_row(study: StudySize) -> dict[str, Any]:
+    count, sizes = study.images or 0, ", ".join(str(size) for size in study.slice_sizes)
+    packed = count * sum(size**2 for size in study.slice_sizes)
+    embedded = len(study.slice_sizes) * count * 4 * sum(study.feature_widths)
+    return {"part": "images", "disk_gb": (packed + embedded) / _GIGA, "note": f"{count} packed at {sizes}; embeddings"}
 
 
 def estimate_text(table: pd.DataFrame, *, device: str) -> str:

@@ -1,0 +1,80 @@
+"""Studies whose input is images, planned: no job of volumes, and what makes no sense stops before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.class_images import write_class_folder
+
+OF_VOLUMES = {
+    "build_cohort", "extract_brains", "register_scans", "prepare_template", "summarise_quality", "accept_scans",
+    "write_quality_page", "build_pyramid", "cut_slices", "embed_real", "draw_controls", "score_structure",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return write_class_folder(tmp_path_factory.mktemp("made") / "classes", people=2, slices=1)
+
+
+@pytest.fixture
+def planned(snakemake, folder):
+    def plan(*changes: str, targets: tuple[str, ...] = ()):
+        asked = [f"cohort={{folder: {folder}}}", "folder=studies/never-run", *changes]
+        return snakemake("-n", "--configfile", "tests/config/images.yaml", "--config", *asked, "--", *targets)
+
+    return plan
+
+
+def test_a_study_of_images_packs_them_and_plans_no_job_of_volumes(planned, folder):
+    study = planned()
+    assert study.returncode == 0, study.text
+    jobs = study.jobs
+    once = ("pack_images", "accept_images", "make_condition", "embed_real_slices", "export_exchange", "write_report")
+    assert {name: jobs[name] for name in once} == dict.fromkeys(once, 1)
+    assert jobs["train_chunk"] == 2 and jobs["score_classes"] == 2 and jobs["score_classification"] == 1
+    assert not OF_VOLUMES & set(jobs)
+    assert not {name for name in jobs if name.startswith(("download", "score_memor", "measure_"))}
+    assert str(sorted(folder.glob("*/*.png"))[0]) in study.text, "every image is an input"
+    assert "pyramid" not in study.text
+
+
+def test_the_exchange_format_can_be_the_input(planned, tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "labels.csv").write_text("ID,Label,Subject_ID\n0,0,a\n")
+        (tmp_path / part / "Real16x16.nii.gz").write_bytes(b"")
+    study = planned(f"cohort={{name: exchange, folder: {tmp_path}}}")
+    assert study.returncode == 0, study.text
+    assert study.jobs["pack_images"] == 1 and str(tmp_path / "test" / "Real16x16.nii.gz") in study.text
+
+
+@pytest.mark.fault(7)
+def test_what_only_volumes_have_stops_before_any_work(planned):
+    study = planned("slices={positions: [{plane: axial, mm: 0}]}")
+    assert study.returncode == 1
+    assert "slices.positions is given, but cohort.name is images: images are slices already" in study.text
+    assert "Traceback" not in study.text
+
+
+@pytest.mark.fault(7)
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("preprocessed", "preprocessed: the cohort is of images, which are packed as they are; ask for"),
+        ("studies/never-run/pyramid/index.tsv", "MissingRuleException"),
+        ("export", "nobody has said that data of these participants"),
+    ],
+)
+def test_targets_that_images_do_not_have_are_refused(planned, target, sentence):
+    study = planned(targets=(target,))
+    assert study.returncode == 1
+    assert sentence in study.text
+
+
+@pytest.mark.fault(7)
+def test_a_folder_without_images_is_named_before_any_work(planned, tmp_path):
+    study = planned(f"cohort={{folder: {tmp_path}}}")
+    assert study.returncode == 1
+    assert f"{tmp_path} holds no image CLASS/*.jpeg, .jpg or .png" in study.text
