@@ -13,6 +13,16 @@ IMAGE_KEYS = (
 )
 
 
+def told_of_images():
+    """The keys of the cohort that decide what is packed.
+
+    Colour is among them only where it is wanted, so that an upgrade packs no grey images again.
+    """
+    cohort = STUDY.config["cohort"]
+    told = {key: cohort[key] for key in IMAGE_KEYS}
+    return told | {"colour": True} if cohort["colour"] else told
+
+
 def images_of_cohort(wildcards):
     """The files of the images; a function, so that a job that does not need them lists none."""
     from mrisynth.image_study import image_files

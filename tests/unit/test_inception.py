@@ -70,6 +70,14 @@ def noise() -> torch.Tensor:
 
 
 @torch.inference_mode()
+def test_three_equal_channels_are_a_grey_image_and_others_are_not(network):
+    grey = noise()
+    torch.testing.assert_close(network(grey.repeat(1, 3, 1, 1)), network(grey))
+    red = grey * torch.tensor([1.0, 0.2, 0.0])[:, None, None]
+    assert (network(red) - network(red.flip(1))).abs().max() > 0.01, "red and blue are told apart"
+
+
+@torch.inference_mode()
 def test_features_are_those_of_pytorch_fid(network):
     features = network(noise())
     assert features.shape == (2, 2048)

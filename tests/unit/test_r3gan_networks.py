@@ -212,3 +212,25 @@ def test_they_run_in_bf16_and_without_data(network):
     assert not torch.equal(rounded, exact)
     assert (rounded - exact).norm() < 0.05 * exact.norm()
     assert built.to("meta")(given.to("meta"), _labels(0, -1).to("meta")).shape == exact.shape
+
+
+@pytest.mark.parametrize("spread", ["groups", "whole"])
+def test_a_critic_that_is_told_the_spread_finds_out_a_batch_of_one_image(spread):
+    critic = _awake(_critic(spread=spread))
+    images, labels = _random(4, 1, 16, 16, seed=3), _labels(-1, -1, -1, -1)
+    with torch.no_grad():
+        alone = torch.cat([critic(image.expand(4, -1, -1, -1), labels)[:1] for image in images])
+        together = critic(images, labels)
+        critic.score.weight[:, -1] = 0.0
+        untold = critic(images, labels)
+    apart = together - alone
+    assert torch.allclose(apart, apart[:1].expand(4), atol=1e-5), "one number for the whole batch"
+    assert apart[0].abs() > 1e-3
+    assert torch.allclose(untold, alone, atol=1e-3)
+
+
+def test_a_critic_that_is_not_told_the_spread_judges_each_image_by_itself():
+    critic = _awake(_critic())
+    images, labels = _random(4, 1, 16, 16, seed=3), _labels(-1, -1, -1, -1)
+    alone = torch.cat([critic(image[None], labels[:1]) for image in images])
+    assert torch.allclose(critic(images, labels), alone, atol=1e-5)

@@ -213,6 +213,7 @@ def test_events_hold_every_row_and_the_grid(tmp_path):
     assert step == 2
     assert picture.image.encoded_image_string == (tmp_path / "grid-000000002.png").read_bytes()
     assert (picture.image.height, picture.image.width) == (30 + 3 * 128, 10 * 128 + 10)
+    assert picture.image.colorspace == 1
 
 
 BRAINS = torch.rand(8, 1, SIZE, SIZE, SIZE, generator=torch.Generator().manual_seed(3)) * 2 - 1

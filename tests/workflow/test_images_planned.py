@@ -40,6 +40,15 @@ def test_a_study_of_images_packs_them_and_plans_no_job_of_volumes(planned, folde
     assert "pyramid" not in study.text
 
 
+def test_colour_is_for_images_alone(planned, folder):
+    study = planned(f"cohort={{folder: {folder}, colour: true}}")
+    assert study.returncode == 0, study.text
+    assert study.jobs["pack_images"] == 1
+    study = planned("cohort={name: simulated, colour: true}")
+    assert study.returncode == 1
+    assert "cohort.colour is true, but cohort.name is simulated: scans have no colours" in study.text
+
+
 def test_the_exchange_format_can_be_the_input(planned, tmp_path):
     for part in ("train", "test"):
         (tmp_path / part).mkdir()

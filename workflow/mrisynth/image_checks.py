@@ -37,7 +37,7 @@ _SENSELESS = {  # block: key -> why not
 
 
 def check_image_study(given: Mapping[str, Any], config: Mapping[str, Any], *, source: str) -> None:
-    """Refuse what makes no sense where the cohort is of images.
+    """Refuse what makes no sense where the cohort is of images, and colour where it is not.
 
     Args:
         given: the configuration as it was given, without defaults.
@@ -46,8 +46,14 @@ def check_image_study(given: Mapping[str, Any], config: Mapping[str, Any], *, so
 
     Raises:
         ConfigError: the folder is not there, or something is asked for that only volumes have: preprocessing, models of
-            volumes, positions of slices, matching by age, areas by label maps.
+            volumes, positions of slices, matching by age, areas by label maps. Or colours are asked for of scans.
     """
+    if (name := config["cohort"]["name"]) not in IMAGE_COHORTS:
+        if config["cohort"]["colour"]:
+            raise ConfigError(
+                f"{source}: cohort.colour is true, but cohort.name is {name}: scans have no colours; take the key out."
+            )
+        return
     for key, why in _refused(given, config):
         raise ConfigError(f"{source}: {key}, but cohort.name is {config['cohort']['name']}: {why}.")
     folder = config["cohort"]["folder"]

@@ -9,16 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from mrisynth.arrays import open_array
 from mrisynth.cohorts.image_folder import ClassImage, find_images
 from mrisynth.cohorts.splits import balance_table, split_record
+from mrisynth.colour import channels_of
 from mrisynth.errors import MrisynthError
 from mrisynth.files import write_json, write_table
 from mrisynth.imaging.verdicts import counts_table
 from mrisynth.plain_text import check_path
 from mrisynth.seeds import derive_seed
 from mrisynth.slices.exchange import IMAGES, LABELS
-from mrisynth.slices.exchange_reading import read_exchange, table_rows
+from mrisynth.slices.exchange_reading import read_exchange, stacks_of, table_rows
 from mrisynth.slices.folders import pack_folder
 from mrisynth.slices.packing import INDEX
 
@@ -80,23 +80,25 @@ def pack_cohort(cohort: Mapping[str, Any], folder: Path, *, sizes: Sequence[int]
     Args:
         cohort: the block ``cohort`` of the configuration, defaults filled in; the shares of the splits hold within
             each class unless ``stratify`` is empty.
-        folder: receives ``{size}.npy`` (uint8 [image, row, column], 0..255) and ``index.tsv``.
+        folder: receives ``{size}.npy`` (uint8 [image, row, column], with ``cohort.colour`` [image, row, column,
+            channel], 0..255) and ``index.tsv``.
         sizes: pixels a side.
         seed: the study's seed, for the splits.
 
     Raises:
         MrisynthError: as :func:`mrisynth.slices.folders.pack_folder` and
-            :func:`mrisynth.slices.exchange_reading.read_exchange`; or stacks are in colour, or nobody is left to train
-            on.
+            :func:`mrisynth.slices.exchange_reading.read_exchange`; or stacks are not what ``cohort.colour`` says, or
+            nobody is left to train on.
     """
     fractions = {split: cohort[f"{split}_fraction"] for split in ("test", "validation")}
     asked: dict[str, Any] = {"sizes": sizes, "seed": seed, "fractions": fractions, "stratify": bool(cohort["stratify"])}
+    colour = channels_of(cohort) > 1
     if cohort["name"] == "images":
-        index = pack_folder(_shuffled(find_images(Path(cohort["folder"])), seed=seed), folder, **asked)
+        images = _shuffled(find_images(Path(cohort["folder"])), seed=seed)
+        index = pack_folder(images, folder, colour=colour, **asked)
     else:
+        _check_colour(cohort, colour=colour)
         index = read_exchange(_parts(cohort), folder, **asked)
-    if open_array(folder / f"{sizes[0]}.npy").ndim != 3:
-        raise MrisynthError(f"{_KEY}: the stacks of {cohort['folder']} are in colour; models of slices draw grey ones.")
     passed = index[index["status"] == "passed"]
     if "train" not in set(passed["split"]):
         raise MrisynthError(
@@ -152,6 +154,17 @@ def write_image_tables(tables: ImageTables, files: Mapping[str, str | Path], *, 
 def _shuffled(images: Sequence[ClassImage], *, seed: int) -> list[ClassImage]:
     """Return the images by person, persons in the order of a hash of seed and ID."""
     return sorted(images, key=lambda image: (derive_seed(seed, "image order", image.participant_id), image.name))
+
+
+def _check_colour(cohort: Mapping[str, Any], *, colour: bool) -> None:
+    """Refuse stacks of another number of channels than the models of the study are built for, before any is read."""
+    stacks = [stack for part in _parts(cohort).values() for stack in stacks_of(part).values()]
+    if any((stack.channels > 1) != colour for stack in stacks):
+        found, value = ("grey", "false") if colour else ("in colour", "true")
+        raise MrisynthError(
+            f"{_KEY}: the stacks of {cohort['folder']} are {found}, and cohort.colour is {str(colour).lower()}; "
+            f"write cohort.colour: {value}."
+        )
 
 
 def _parts(cohort: Mapping[str, Any]) -> dict[str, Path]:

@@ -86,6 +86,11 @@ class ModelRecipe:
         return (self.channels, *[self.size] * self.dimensions)
 
     @property
+    def packed_shape(self) -> tuple[int, ...]:
+        """Shape of one image as it is packed: [x, y, z], [row, column], or in colour [row, column, channel]."""
+        return self.image_shape[1:] + (self.image_shape[:1] if self.channels > 1 else ())
+
+    @property
     def chunks(self) -> int:
         """Number of chunks in the chain; the last may be shorter."""
         return max(1, ceil(self.images_total / self.images_per_chunk))

@@ -218,12 +218,12 @@ def write_shard(
         first: number of the first sample.
         count: number of samples.
         seed: as in :meth:`Sampler.draw`.
-        volumes_path: .npy, uint8 [sample, x, y, z] or [sample, row, column], 0 .. 255.
+        volumes_path: .npy, uint8 [sample, x, y, z] or [sample, row, column], 0 .. 255; in colour with a last axis of
+            channels.
         low_path: .npy, the low-resolution volumes likewise.
         table_path: TSV; columns of :func:`table_row`.
     """
-    colours = sampler.recipe.image_shape[:1] if sampler.recipe.channels > 1 else ()
-    shape = (count, *sampler.recipe.image_shape[1:], *colours)
+    shape = (count, *sampler.recipe.packed_shape)
     with atomic(volumes_path) as unfinished, atomic(low_path) as unfinished_low:
         volumes = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
         allocate(unfinished, unfinished.stat().st_size)

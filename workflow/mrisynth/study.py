@@ -14,6 +14,7 @@ from mrisynth.cohorts import listing
 from mrisynth.cohorts.bundles import divide
 from mrisynth.cohorts.listing import ScanFile
 from mrisynth.cohorts.restricted import RESTRICTED, select_scans
+from mrisynth.colour import channels_of
 from mrisynth.configuration import complete, load_schema
 from mrisynth.errors import ConfigError
 from mrisynth.image_checks import IMAGE_COHORTS, check_image_study
@@ -44,8 +45,7 @@ class Study:
     def read(cls, config: Mapping[str, Any], *, schema: str | Path, source: str) -> Study:
         """Validate ``config`` and check what a schema cannot: names that refer to one another."""
         study = cls(config=complete(config, load_schema(schema), source=source), source=source)
-        if study.of_images:
-            check_image_study(config, study.config, source=source)
+        check_image_study(config, study.config, source=source)
         study._check_references()
         return study
 
@@ -87,6 +87,7 @@ class Study:
                 condition=self._condition_table(entry),
                 family_recipe=entry["recipe"],
                 dimensions=2 if entry["family"] in SLICE_FAMILIES else 3,
+                channels=channels_of(self.config["cohort"]),
                 **{key: entry[key] for key in shared} | self._mirroring(entry),
             )
             for name, entry in self.config["models"].items()

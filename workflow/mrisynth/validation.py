@@ -77,7 +77,7 @@ def validate_candidate(
         MrisynthError: the real scans were embedded by another network or at another size, or one has no split.
     """
     recipe = sampler.recipe
-    _check_same_features(real, network, view=view_of((recipe.size,) * recipe.dimensions))
+    _check_same_features(real, network, view=view_of(recipe.packed_shape))
     held_out = real.rows([] if recipe.retrain_of else scans_of("validation", real, splits))
     kid = fid = float("nan")
     drawn = 0
@@ -158,7 +158,7 @@ def _is_grown(recipe: ModelRecipe, *, images_seen: int) -> bool:
 
 
 def _draw(sampler: Sampler, count: int, *, seed: int, what: str) -> np.ndarray:
-    volumes = np.empty((count, *[sampler.recipe.size] * sampler.recipe.dimensions), dtype=np.uint8)
+    volumes = np.empty((count, *sampler.recipe.packed_shape), dtype=np.uint8)
     for place, (volume, *_) in enumerate(track(sampler.stream(count, seed=seed), f"{what}: samples", count)):
         volumes[place] = from_unit(volume)
     return volumes

@@ -131,7 +131,7 @@ rule build_cohort:
         cohort={
             key: value
             for key, value in STUDY.config["cohort"].items()
-            if key != "redistribution"
+            if key not in ("redistribution", "class_column", "colour")
         },
         files=files_of_cohort,
         seed=STUDY.seed,

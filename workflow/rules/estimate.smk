@@ -1,5 +1,7 @@
 import platform
 
+from mrisynth.colour import channels_of
+
 
 rule estimate_study:
     """Hours, memory and disk of the whole study, from the configuration and from updates timed on this machine."""
@@ -17,6 +19,7 @@ rule estimate_study:
             scans=len(STUDY.scans),
             images=number_of_images(),
             slice_sizes=STUDY.slice_sizes,
+            channels=channels_of(STUDY.config["cohort"]),
             pyramid_sizes=STUDY.sizes,
             samples=STUDY.config["sampling"]["count"],
             nifti=STUDY.config["sampling"]["nifti"],

@@ -21,7 +21,7 @@ rule pack_images:
         mem=memory(4),
         runtime="4h",
     params:
-        cohort={key: STUDY.config["cohort"][key] for key in IMAGE_KEYS},
+        cohort=told_of_images(),
         sizes=STUDY.slice_sizes,
         seed=STUDY.seed,
     script:

@@ -12,8 +12,8 @@ from mrisynth.training.device import prepare_device
 with running(snakemake):
     wildcards, weights = snakemake.wildcards, str(snakemake.input.weights)
     spec = feature_spec(wildcards.features, snakemake.params.spec, weights=weights)
-    network = load_network(spec, device=prepare_device(), dimensions=2)
     slices = open_slices(Path(snakemake.input.index).parent, int(wildcards.size))
+    network = load_network(spec, device=prepare_device(), dimensions=2, channels=slices.channels)
     names, cache = slices.index["image"].tolist(), Path(snakemake.params.cache)
     found = embed_volumes(slices.images, names, network, what="embed real slices", cache=cache)
     save_embeddings(found, snakemake.output[0])

@@ -15,11 +15,12 @@ from mrisynth.validation import validate_candidate
 with running(snakemake):
     params, scans, device = snakemake.params, split_table(snakemake.input.scans), prepare_device()
     sampler = Sampler.load(snakemake.input.candidate, device=device)
+    recipe = sampler.recipe
     spec = feature_spec(params.features, params.spec, weights=str(snakemake.input.weights))
     table = validate_candidate(
         sampler,
         chunk=int(snakemake.wildcards.chunk),
-        network=load_network(spec, device=device, dimensions=sampler.recipe.dimensions),
+        network=load_network(spec, device=device, dimensions=recipe.dimensions, channels=recipe.channels),
         real=load_embeddings(snakemake.input.real),
         splits=dict(zip(scans["scan"], scans["split"], strict=True)),
         samples=params.samples,

@@ -18,7 +18,7 @@ __all__ = ["FeatureNetwork", "FeatureSpec", "load_network"]
 NETWORKS = (*PUBLISHED, COHORT_ENCODER, "random")
 
 
-def load_network(spec: FeatureSpec, *, device: str = "cpu", dimensions: int = 3) -> FeatureNetwork:
+def load_network(spec: FeatureSpec, *, device: str = "cpu", dimensions: int = 3, channels: int = 1) -> FeatureNetwork:
     """Return the feature network of one entry under ``features:``, ready to be called.
 
     Args:
@@ -26,6 +26,7 @@ def load_network(spec: FeatureSpec, *, device: str = "cpu", dimensions: int = 3)
         device: where it runs.
         dimensions: 3 for volumes, 2 for slices, which not all networks take
             (:data:`mrisynth.feature_weights.NETWORKS_OF_SLICES`).
+        channels: of slices, 3 in colour.
 
     Raises:
         ConfigError: the network is unknown, needs ``weights``, or does not take the ``input``.
@@ -50,25 +51,26 @@ def load_network(spec: FeatureSpec, *, device: str = "cpu", dimensions: int = 3)
             trained=False,
             trained_on="nothing",
             width=spec.width,
-            input_treatment=IN_WORDS[UNIT],
-            module=RandomNetwork(width=spec.width, seed=spec.seed, dimensions=dimensions).to(device),
+            input_treatment=IN_WORDS[UNIT] + (", red, green and blue" if channels > 1 else ""),
+            module=RandomNetwork(width=spec.width, seed=spec.seed, dimensions=dimensions, colours=channels).to(device),
             device=device,
         )
     if spec.weights is None:
         raise ConfigError(f"features.{spec.name}.weights is missing: {spec.network} needs a file of weights.")
     if spec.network == COHORT_ENCODER:
         return load_encoder(spec.weights, name=spec.name, device=device)
-    return _published(spec, device=device, dimensions=dimensions)
+    return _published(spec, device=device, dimensions=dimensions, channels=channels)
 
 
-def _published(spec: FeatureSpec, *, device: str, dimensions: int) -> FeatureNetwork:
+def _published(spec: FeatureSpec, *, device: str, dimensions: int, channels: int) -> FeatureNetwork:
     known = PUBLISHED[spec.network]
     sha256 = spec.sha256 or known.sha256
     module = load_weights(spec.weights, network=spec.network, sha256=sha256)
     width, in_words = MEDICALNET_WIDTH, IN_WORDS[spec.input]
     if spec.network == "inception" and dimensions == 2:
         width = INCEPTION_WIDTH
-        in_words = "values in [0, 1]; resized to 299 x 299 (bilinear), scaled to -1 .. 1, three equal channels"
+        colours = "red, green and blue" if channels > 1 else "three equal channels"
+        in_words = f"values in [0, 1]; resized to 299 x 299 (bilinear), scaled to -1 .. 1, {colours}"
     elif spec.network == "inception":
         module, width = ThreePlanes(module, slices=spec.slices), 3 * INCEPTION_WIDTH
         in_words = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 
+from mrisynth.colour import in_colour
 from mrisynth.embedding.interface import FeatureNetwork
 from mrisynth.errors import MrisynthError
 from mrisynth.progress import Progress
@@ -19,7 +20,8 @@ def embed(images: np.ndarray | Sequence[np.ndarray], network: FeatureNetwork, *,
     stands before, after or beside it, on the same kind of device with the same number of threads.
 
     Args:
-        images: uint8 [n, x, y, z] or n volumes, 0 the background, 255 the top of the range; may be memory-mapped.
+        images: uint8 [n, x, y, z], slices [n, row, column] or [n, row, column, 3], or n of one shape; 0 the background,
+            255 the top of the range; may be memory-mapped.
         network: the feature network.
         what: words for the progress line.
 
@@ -39,12 +41,19 @@ def embedded(images: Iterable[np.ndarray], network: FeatureNetwork, *, what: str
     for row, image in enumerate(images):
         if image.ndim not in (2, 3) or image.dtype != np.uint8:
             raise MrisynthError(
-                f"{what}: expected uint8 volumes [x, y, z] or slices [row, column], found {image.dtype} {image.shape}."
+                f"{what}: expected uint8 volumes [x, y, z] or slices [row, column] (in colour [row, column, 3]), found "
+                f"{image.dtype} {image.shape}."
             )
-        features = network(torch.from_numpy(np.array(image))[None, None]).numpy()[0]
+        features = network(_as_networks_take(image)).numpy()[0]
         if not np.isfinite(features).all():
             raise MrisynthError(
                 f"{what}: the features of volume {row} are not finite; check the weights of {network.name}."
             )
         yield features
         progress.advance()
+
+
+def _as_networks_take(image: np.ndarray) -> torch.Tensor:
+    """Return a packed image as [1, channels, ...]."""
+    tensor = torch.from_numpy(np.array(image))
+    return tensor.movedim(2, 0)[None].contiguous() if in_colour(image.shape) else tensor[None, None]

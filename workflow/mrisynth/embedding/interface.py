@@ -53,7 +53,7 @@ class FeatureNetwork:
         trained_on: in words.
         width: number of features.
         input_treatment: what is done to the volumes first, in words.
-        module: the network, [n, 1, s, s, s] float32 -> [n, width]; of slices [n, 1, s, s].
+        module: the network, [n, 1, s, s, s] float32 -> [n, width]; of slices [n, 1, s, s] or in colour [n, 3, s, s].
         treatment: what is done to the volumes first, see :mod:`mrisynth.embedding.treatment`.
         device: where it runs.
     """
@@ -77,7 +77,8 @@ class FeatureNetwork:
         summed in another order; :func:`mrisynth.embedding.embed.embed` therefore gives one at a time.
 
         Args:
-            images: [n, 1, s, s, s], or [n, 1, s, s] of slices; uint8 as packed (0 to 255), or float in [0, 1].
+            images: [n, 1, s, s, s], or [n, 1, s, s] or [n, 3, s, s] of slices; uint8 as packed (0 to 255), or float in
+                [0, 1].
         """
         images = images.to(self.device)
         scaled = images.float() / 255.0 if images.dtype == torch.uint8 else images.float()

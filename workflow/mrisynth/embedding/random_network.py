@@ -23,22 +23,25 @@ class RandomNetwork(nn.Module):
     the ``width / 16`` channels and their standard deviations over space, at the end the means in the eight octants
     of the last level, which see where something is. Of slices, [n, 1, s, s], it is the means in the four quadrants of
     the last level and the standard deviations in them. Filters are drawn once from ``seed`` (variance 2 / fan-in); half
-    of those of the first level have a zero sum, so that they see edges and not brightness. Nothing was ever trained:
+    of those of the first level have a zero sum (in colour, [n, 3, s, s], of each channel), so that they see edges and
+    not brightness. Nothing was ever trained:
     scores in this space tell gross differences apart and compare with no published value.
     """
 
-    def __init__(self, *, width: int, seed: int, dimensions: int = 3) -> None:
+    def __init__(self, *, width: int, seed: int, dimensions: int = 3, colours: int = 1) -> None:
         super().__init__()
         if width < FEATURES_PER_CHANNEL or width % FEATURES_PER_CHANNEL:
             raise ConfigError(
                 f"The width of the random features is {width}, expected a multiple of {FEATURES_PER_CHANNEL}."
             )
         kind = ("random features", width) if dimensions == 3 else ("random features of slices", width)
+        kind = kind if colours == 1 else ("random features of slices in colour", width)
         generator = torch.Generator().manual_seed(derive_seed(seed, *kind))
         self.dimensions = dimensions
         channels = width // FEATURES_PER_CHANNEL
         for level in range(LEVELS):
-            self.register_buffer(f"filters{level}", _filters(level, channels, generator, dimensions))
+            inputs = colours if level == 0 else channels
+            self.register_buffer(f"filters{level}", _filters(generator, channels, inputs, dimensions, first=level == 0))
             self.register_buffer(f"offsets{level}", 0.5 * torch.rand(channels, generator=generator) - 0.25)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,11 +73,10 @@ def _quadrants(maps: Tensor) -> Tensor:
     return torch.cat([means, (squares - means.square()).clamp(min=0).sqrt()], dim=1).flatten(1)
 
 
-def _filters(level: int, channels: int, generator: torch.Generator, dimensions: int) -> Tensor:
-    inputs = 1 if level == 0 else channels
+def _filters(generator: torch.Generator, channels: int, inputs: int, dimensions: int, *, first: bool) -> Tensor:
     kernel = (3,) * dimensions
     filters = torch.randn(channels, inputs, *kernel, generator=generator) * math.sqrt(2 / (inputs * math.prod(kernel)))
-    if level == 0:
+    if first:
         space = tuple(range(2, 2 + dimensions))
         filters[channels // 2 :] -= filters[channels // 2 :].mean(dim=space, keepdim=True)
     return filters

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mrisynth.colour import in_colour
 from mrisynth.embedding.cache import FeatureCache, image_sha256
 from mrisynth.embedding.embed import embedded
 from mrisynth.embedding.interface import FeatureNetwork, FeatureSpec
@@ -27,7 +28,7 @@ def feature_spec(name: str, entry: Mapping[str, Any], *, weights: str) -> Featur
 
 def view_of(shape: tuple[int, ...]) -> int | str:
     """Return what a feature network sees of an image of this shape: the size of a volume, ``slice 64`` of a slice."""
-    return int(shape[0]) if len(shape) == 3 else f"slice {shape[0]}"
+    return int(shape[0]) if len(shape) == 3 and not in_colour(shape) else f"slice {shape[0]}"
 
 
 def embed_volumes(
@@ -38,10 +39,10 @@ def embed_volumes(
     what: str,
     cache: Path | None = None,
 ) -> Embeddings:
-    """Embed uint8 volumes, or grey slices, whose names are ``ids``; equal ones are embedded once.
+    """Embed uint8 volumes, or slices, whose names are ``ids``; equal ones are embedded once.
 
     Args:
-        images: uint8 [n, x, y, z] or [n, row, column], or n of one shape.
+        images: uint8 [n, x, y, z] or [n, row, column], in colour with a last axis of channels, or n of one shape.
         ids: n names.
         network: the feature network.
         what: words for the progress line.

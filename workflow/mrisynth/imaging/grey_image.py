@@ -85,8 +85,8 @@ def _read(path: Path, convert: Callable[[Image.Image, Path], np.ndarray]) -> np.
         except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise ScanError("truncated", f"{path} is cut short or damaged ({error}); copy it again.") from error
         values = convert(image, path)
-    if values.min() == values.max():
-        raise ScanError("constant", f"{path} has the value {values.min()} everywhere; expected a picture.")
+    if (values == values[0, 0]).all():
+        raise ScanError("constant", f"{path} has the value {values[0, 0]} everywhere; expected a picture.")
     return values
 
 

@@ -81,7 +81,7 @@ class R3gan:
         with seeded(seed, recipe.name, name):
             if name == "generator":
                 return R3ganGenerator(recipe.size, latent=settings.latent, **shared)
-            return R3ganCritic(recipe.size, **shared)
+            return R3ganCritic(recipe.size, spread=settings.spread, **shared)
 
     def build(self, recipe: ModelRecipe, *, columns: Sequence[int], seed: int, device: str) -> State:
         """Return the state before the first update; the moving average starts from the same weights."""

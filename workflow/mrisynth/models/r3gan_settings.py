@@ -22,6 +22,7 @@ class R3ganSettings:
         latent: length of a latent.
         blocks_per_level: residual blocks at every resolution, of each network.
         group_channels: channels of a group of the 3 x 3 convolutions.
+        spread: ``none`` is published; ``groups`` or ``whole`` tell the critic how much the images of a batch differ.
         gamma: weight of R1 + R2, halved; None for :func:`gamma_of_size`.
         gamma_end: None for a tenth of ``gamma``.
         penalty_every: updates of which one carries the penalty, that many times stronger; 1 is published.
@@ -36,6 +37,7 @@ class R3ganSettings:
     latent: int = 64
     blocks_per_level: int = 2
     group_channels: int = 16
+    spread: str = "none"
     gamma: float | None = None
     gamma_end: float | None = None
     penalty_every: int = 1

@@ -8,6 +8,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from mrisynth.networks.batch_spread import batch_spread
 from mrisynth.networks.class_embedding import ClassEmbedding
 from mrisynth.networks.conditioning import EMBEDDED
 from mrisynth.networks.r3gan_blocks import ResidualBlock, doubled, draw_weights, halved
@@ -72,19 +73,25 @@ class R3ganCritic(nn.Module):
 
     The features of the generator's widths in reverse, down to one number a channel by a learned 4 x 4 image. Of these a
     score is a linear function, plus the product with the class's vector where the label is known (projection; Miyato
-    and Koyama 2018). Arguments as :class:`R3ganGenerator`.
+    and Koyama 2018). Arguments as :class:`R3ganGenerator`, and
+
+    Args:
+        spread: ``none``, or how the score is told how much the images of a batch differ in their last features; see
+            :func:`mrisynth.networks.batch_spread.batch_spread`.
     """
 
     def __init__(
-        self, size: int, *, channels: int, width: int, classes: int, blocks_per_level: int, group_channels: int
-    ) -> None:
+        self, size: int, *, channels: int, width: int, classes: int, blocks_per_level: int, group_channels: int,
+        spread: str = "none",
+    ) -> None:  # fmt: skip
         super().__init__()
         ladder = widths(size, width=width)[::-1]
         self.image = _linear_convolution(channels, ladder[0])
         self.levels = _levels(ladder, blocks_per_level=blocks_per_level, group_channels=group_channels)
         self.turns = nn.ModuleList(_turn(*pair) for pair in pairwise(ladder))
         self.end = nn.Conv2d(ladder[-1], ladder[-1], FIRST, groups=ladder[-1], bias=False)
-        self.score = nn.Linear(ladder[-1], 1, bias=False)
+        self.spread = spread
+        self.score = nn.Linear(ladder[-1] + (spread != "none"), 1, bias=False)
         self.seen = nn.Linear(ladder[-1], EMBEDDED, bias=False) if classes else None
         self.label = ClassEmbedding(classes, length=EMBEDDED)
         for layer in filter(None, (self.end, self.score, self.seen)):
@@ -96,7 +103,8 @@ class R3ganCritic(nn.Module):
         for turn, level in zip(self.turns, self.levels[1:], strict=True):
             features = level(turn(halved(features)))
         vector = self.end(features).flatten(1)
-        scores = self.score(vector)[:, 0]
+        told = [] if self.spread == "none" else [batch_spread(features, kind=self.spread)[:, :, 0, 0]]
+        scores = self.score(torch.cat([vector, *told], dim=1))[:, 0]
         if self.seen is None:
             return scores
         return scores + (self.seen(vector) * self.label(labels)).sum(dim=1) / sqrt(EMBEDDED)

@@ -18,6 +18,7 @@ from mrisynth.reporting.cluster_section import ClusterFiles, cluster_figures, cl
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.results import read_results
 from mrisynth.reporting.score_section import alarm_boxes, score_figure_item, warning_sentences
+from mrisynth.reporting.shown_images import shown_slices, shown_volumes
 from mrisynth.reporting.slice_section import slice_figures
 from mrisynth.reporting.training_section import (
     loss_figure,
@@ -27,10 +28,8 @@ from mrisynth.reporting.training_section import (
     validation_items,
     validation_warnings,
 )
-from mrisynth.reporting.volumes import Volumes, gallery, mean_and_spread, real_beside_synthetic
+from mrisynth.reporting.volumes import Volumes, gallery, mean_and_spread, real_beside_synthetic, scale_words
 from mrisynth.reporting.watching import health_report
-from mrisynth.slices.slice_set import open_slices
-from mrisynth.store import Pyramid, open_pyramid
 
 _GALLERY_COLUMNS = 8
 _VOLUMES_FOR_SPREAD = 64
@@ -166,12 +165,18 @@ def _sample_figures(
 ) -> list[Figure]:
     samples = {model: open_array(path) for model, path in files.samples.items()}
     controls = {name: open_array(path) for name, path in files.controls.items()}
-    real = {kind: _test_images(files, kind, scans) for kind in {_kind(recipe) for recipe in models.values()}}
+    splits = dict(zip(scans["scan"], scans["split"], strict=True))
+    real = {
+        (dimensions, size): shown_slices(files.slices, size, most=_VOLUMES_FOR_SPREAD)
+        if dimensions == 2
+        else shown_volumes(files.pyramid, size, splits, most=_VOLUMES_FOR_SPREAD)
+        for dimensions, size in {_kind(recipe) for recipe in models.values()}
+    }
     found = []
     for (dimensions, size), (words, volumes) in sorted(real.items(), reverse=True):
         shown = [(name, recipe) for name, recipe in models.items() if _kind(recipe) == (dimensions, size)]
         mine = {_with_class(name, recipe): samples[name] for name, recipe in shown}
-        mine |= {name: drawn for name, drawn in controls.items() if drawn.shape[1:] == (size,) * dimensions}
+        mine |= {name: drawn for name, drawn in controls.items() if drawn.shape[1:] == volumes[0].shape}
         found += _overview({words: volumes} | mine, figures, dimensions=dimensions, size=size)
     for model, recipe in models.items():
         words, volumes = real[_kind(recipe)]
@@ -200,51 +205,30 @@ def _overview(sources: Mapping[str, Volumes], figures: Path, *, dimensions: int,
     real, view = next(iter(sources)), f"{'' if dimensions == 3 else 'slice'}{size}"
     rows, spread = figures / f"gallery_{view}.png", figures / f"spread_{view}.png"
     title = "Axial slices" if dimensions == 3 else "Slices"
+    scale, measure = scale_words(sources[real])
     gallery(sources, rows, title=f"{title} at size {size}", columns=_GALLERY_COLUMNS)
     count = min(_VOLUMES_FOR_SPREAD, *(len(volumes) for volumes in sources.values()))
     mean_and_spread(
         {name: volumes[:count] for name, volumes in sources.items()}, spread,
-        title=f"Mean and spread over volumes at size {size}",
+        title=f"Mean and spread over {'volumes' if dimensions == 3 else 'slices'} at size {size}",
     )  # fmt: skip
     return [
         Figure(
             f"{real[0].upper()}{real[1:]} and samples of every model, size {size}",
             f"{'Axial slices through the centre of the field, the' if dimensions == 3 else 'The'} first scans and "
             "samples by number, none chosen; below them, where this size has them, noise and what the first model's "
-            "generator drew untrained. One grey scale for all: 0 is black, the top of the brain's range white.",
+            f"generator drew untrained. {scale}",
             rows,
             "Samples",
         ),
         Figure(
             f"Mean and spread, size {size}",
-            f"Voxel by voxel over {count} images of each source. Spread is the standard deviation, in one "
+            f"Voxel by voxel over {count} images of each source. Spread is {measure}, in one "
             "colour scale set by the real scans. A model that repeats itself has a sharp mean and a dark spread.",
             spread,
             "Samples",
         ),
     ]
-
-
-def _test_images(files: StudyFiles, kind: tuple[int, int], scans: pd.DataFrame) -> tuple[str, Volumes]:
-    """Return test scans or slices, or those of training where there is none, and words for which they are."""
-    dimensions, size = kind
-    if dimensions == 2:
-        return _test_slices(files.slices, size)
-    packed: Pyramid = open_pyramid(files.pyramid, size)
-    splits = dict(zip(scans["scan"], scans["split"], strict=True))
-    for split, words in (("test", "real test scans"), ("train", "real training scans")):
-        names = [scan for scan in packed.scans if splits.get(scan) == split][:_VOLUMES_FOR_SPREAD]
-        if names:
-            return words, [packed.images[row] for row in packed.rows(names)]
-    return "real scans", packed.images[:_VOLUMES_FOR_SPREAD]
-
-
-def _test_slices(folder: Path, size: int) -> tuple[str, Volumes]:
-    slices = open_slices(folder, size)
-    for split, words in (("test", "real test slices"), ("train", "real training slices")):
-        if len(rows := slices.rows(split=split)):
-            return words, [slices.images[row] for row in rows[:_VOLUMES_FOR_SPREAD]]
-    return "real slices", slices.images[:_VOLUMES_FOR_SPREAD]
 
 
 def _balance(files: StudyFiles) -> Table:

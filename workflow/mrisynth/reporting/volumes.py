@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
+from mrisynth.colour import in_colour
 from mrisynth.planes import PLANES, plane
 from mrisynth.reporting.style import INK, MUTED, NIGHT, house_style, new_figure, save, wrapped
 
 Volumes = np.ndarray | Sequence[np.ndarray]
-"""uint8 [n, x, y, z] or slices [n, row, column], or n of them that are read only where they are drawn."""
+"""uint8 [n, x, y, z], slices [n, row, column] or [n, row, column, channel]; or n of them, read where they are drawn."""
 
 _TILE_INCHES = 1.0
 _LABEL_INCHES = 1.5
@@ -64,7 +65,7 @@ def mean_and_spread(sources: Mapping[str, Volumes], path: str | Path, *, title: 
 
     A model that repeats itself shows a sharp mean and a dark spread; one that misses a part of the population shows
     a spread that is dark where that of the real scans is bright. All spreads share one scale, that of
-    the first source.
+    the first source. In colour the mean is in colour, and the spread of a pixel the mean of those of its channels.
 
     Args:
         sources: words for the column -> uint8 [n, x, y, z], two or more of each.
@@ -77,10 +78,10 @@ def mean_and_spread(sources: Mapping[str, Volumes], path: str | Path, *, title: 
         for name in _planes(next(iter(sources.values())))[:2]
     }
     for name, found in stacks.items():
-        rows[f"mean, {name}"] = ([stack.mean(axis=0) for stack in found], {"cmap": "gray", "vmin": 0, "vmax": 255})
-    top = max(1.0, *(float(np.percentile(found[0].std(axis=0), 99.9)) for found in stacks.values()))
+        rows[f"mean, {name}"] = ([_mean(stack) for stack in found], {"cmap": "gray", "vmin": 0, "vmax": 255})
+    top = max(1.0, *(float(np.percentile(_spread(found[0]), 99.9)) for found in stacks.values()))
     for name, found in stacks.items():
-        rows[f"spread, {name}"] = ([stack.std(axis=0) for stack in found], {"cmap": "magma", "vmin": 0, "vmax": top})
+        rows[f"spread, {name}"] = ([_spread(stack) for stack in found], {"cmap": "magma", "vmin": 0, "vmax": top})
     with house_style():
         figure = new_figure(len(sources) * 1.25 + 0.3, len(rows) * 1.25 + 0.75)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK)
@@ -95,16 +96,37 @@ def mean_and_spread(sources: Mapping[str, Volumes], path: str | Path, *, title: 
         save(figure, path)
 
 
+def scale_words(images: Volumes) -> tuple[str, str]:
+    """Return what the values of a :func:`gallery` mean, a sentence, and what :func:`mean_and_spread` calls spread."""
+    if in_colour(images[0].shape):
+        return "Colours are those of the images.", "the standard deviation, the mean of that of red, green and blue"
+    return "One grey scale for all: 0 is black, the top of the brain's range white.", "the standard deviation"
+
+
 def _stack(volumes: Volumes, name: str) -> np.ndarray:
     return np.stack([_drawn(volume, name) for volume in volumes]).astype(np.float64)
 
 
+def _mean(stack: np.ndarray) -> np.ndarray:
+    mean = stack.mean(axis=0)
+    return np.rint(mean).astype(np.uint8) if in_colour(mean.shape) else mean
+
+
+def _spread(stack: np.ndarray) -> np.ndarray:
+    spread = stack.std(axis=0)
+    return spread.mean(axis=2) if in_colour(spread.shape) else spread
+
+
 def _planes(images: Volumes) -> tuple[str, ...]:
-    return PLANES if np.ndim(images[0]) == 3 else ("slice",)
+    return ("slice",) if _is_slice(images[0]) else PLANES
 
 
 def _drawn(image: np.ndarray, name: str) -> np.ndarray:
-    return image if image.ndim == 2 else plane(image, name)
+    return image if _is_slice(image) else plane(image, name)
+
+
+def _is_slice(image: np.ndarray) -> bool:
+    return image.ndim == 2 or in_colour(image.shape)
 
 
 def _draw_tiles(

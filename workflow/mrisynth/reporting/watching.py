@@ -46,10 +46,10 @@ def grids_over_time(folders: Sequence[Path], path: str | Path, *, shown: int = 3
         return []
     images = sorted(found)
     picked = sorted({images[round(place)] for place in np.linspace(0, len(images) - 1, shown)})
-    pictures = [_grey(found[number]) for number in picked]
+    pictures = [_pixels(found[number]) for number in picked]
     width = max(picture.shape[1] for picture in pictures)
     padded = [
-        np.pad(picture, ((0, 0 if last else _GAP), (0, width - picture.shape[1])), constant_values=_PAPER)
+        _padded(picture, below=0 if last else _GAP, right=width - picture.shape[1])
         for picture, last in zip(pictures, [*[False] * (len(pictures) - 1), True], strict=True)
     ]
     with atomic(path) as unfinished:
@@ -82,7 +82,11 @@ def health_report(watches: Mapping[str, Sequence[Path]]) -> HealthReport:
     return report
 
 
-def _grey(path: Path) -> np.ndarray:
-    picture = matplotlib.image.imread(path)
-    grey = picture if picture.ndim == 2 else picture[..., 0]
-    return np.round(grey * 255).astype(np.uint8)
+def _padded(picture: np.ndarray, *, below: int, right: int) -> np.ndarray:
+    margins = ((0, below), (0, right), *[(0, 0)] * (picture.ndim - 2))
+    return np.pad(picture, margins, constant_values=_PAPER)
+
+
+def _pixels(path: Path) -> np.ndarray:
+    """Return a grid as uint8, [row, column] where it is grey and [row, column, channel] in colour."""
+    return np.round(matplotlib.image.imread(path) * 255).astype(np.uint8)

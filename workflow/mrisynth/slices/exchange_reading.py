@@ -103,11 +103,22 @@ def table_rows(path: Path) -> list[dict[str, str]]:
     return read_rows(path, key=path.name)
 
 
-def _part(name: str, place: Path, classes: Sequence[str] | None, first_row: str) -> _Part:
+def stacks_of(place: Path, *, first_row: str = "bottom") -> dict[int, Stack]:
+    """Return the stacks of a part of the format by their size, of which only the headers have been read.
+
+    Args:
+        place: folder of the part.
+        first_row: of :func:`mrisynth.slices.stacks.open_stack`, whose errors these are.
+    """
     stacks = {}
     for path in sorted(place.glob("Real*")):
         if (match := _STACK.fullmatch(path.name)) and int(match[1]) >= SMALLEST:
             stacks[int(match[1])] = open_stack(path, first_row=first_row)
+    return stacks
+
+
+def _part(name: str, place: Path, classes: Sequence[str] | None, first_row: str) -> _Part:
+    stacks = stacks_of(place, first_row=first_row)
     if not stacks:
         raise MrisynthError(f"{place} holds no {stack_name(64)} or another size; give a folder of the format.")
     for size, stack in stacks.items():

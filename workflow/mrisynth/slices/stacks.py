@@ -73,9 +73,9 @@ class Stack:
         for number, image in enumerate(self.values()):
             if not np.isfinite(image).all():
                 yield ScanError("not_finite", f"Image {number} of {self.path} holds NaN or infinite values.")
-            elif image.min() == image.max():
-                message = f"Image {number} of {self.path} has the value {image.min():g} everywhere."
-                yield ScanError("constant", message)
+            elif (image == image[0, 0]).all():
+                value = " ".join(f"{part:g}" for part in np.atleast_1d(image[0, 0]))
+                yield ScanError("constant", f"Image {number} of {self.path} has the value {value} everywhere.")
             elif scaling == "unit":
                 yield self._from_unit(image, number)
             else:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mrisynth.colour import in_colour
 from mrisynth.errors import MrisynthError
 from mrisynth.models.interface import Batch
 from mrisynth.seeds import numpy_generator
 from mrisynth.store import to_unit
 
-_COLOURS = 3
 _SHARE_OF_DEVICE = 0.4  # of a GPU's free memory that the images may take
 
 
@@ -104,9 +104,8 @@ class Batches:
 
 def as_images(packed: Tensor) -> Tensor:
     """Return packed images as networks see them: float in [-1, 1], the axis of channels second."""
-    is_colour = packed.dim() == 4 and packed.shape[3] == _COLOURS  # volumes have 32 voxels and more
     unit = to_unit(packed)
-    return unit.movedim(3, 1).contiguous() if is_colour else unit[:, None]
+    return unit.movedim(3, 1).contiguous() if in_colour(packed.shape[1:]) else unit[:, None]
 
 
 class _Stream:

@@ -191,12 +191,10 @@ def _write_curve(curve: pd.DataFrame, files: ChunkFiles) -> None:
 
 
 def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
-    colours = (recipe.channels,) if recipe.channels > 1 else ()
-    expected = (recipe.size,) * recipe.dimensions + colours
-    if images.shape[1:] != expected or images.dtype != np.uint8:
+    if images.shape[1:] != recipe.packed_shape or images.dtype != np.uint8:
         raise MrisynthError(
             f"Model {recipe.name}: found images {images.dtype} {list(images.shape[1:])}, expected uint8 "
-            f"{list(expected)}; give it the packed images of size {recipe.size}."
+            f"{list(recipe.packed_shape)}; give it the packed images of size {recipe.size}."
         )
     labels = np.asarray(labels)
     if labels.size and labels.max() >= max(len(classes), 1):

@@ -72,6 +72,7 @@ class StudySize:
         preprocessed_size: edge of the cube of a preprocessed brain.
         images: of a cohort of images, which is not preprocessed; None where scans are the input.
         slice_sizes: edges of the packed images of such a cohort.
+        channels: of these images; 3 in colour.
     """
 
     scans: int
@@ -85,6 +86,7 @@ class StudySize:
     preprocessed_size: int
     images: int | None = None
     slice_sizes: Sequence[int] = ()
+    channels: int = 1
 
 
 def estimate_study(
@@ -210,7 +212,7 @@ def _real_scans_row(study: StudySize) -> dict[str, Any]:
 
 def _images_row(study: StudySize) -> dict[str, Any]:
     count, sizes = study.images or 0, ", ".join(str(size) for size in study.slice_sizes)
-    packed = count * sum(size**2 for size in study.slice_sizes)
+    packed = count * study.channels * sum(size**2 for size in study.slice_sizes)
     embedded = len(study.slice_sizes) * count * 4 * sum(study.feature_widths)
     return {"part": "images", "disk_gb": (packed + embedded) / _GIGA, "note": f"{count} packed at {sizes}; embeddings"}
 

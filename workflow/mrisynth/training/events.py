@@ -36,9 +36,9 @@ class Events:
         found = [self._summary.Value(tag=name, simple_value=float(value)) for name, value in values.items()]
         self._write(step=images_seen, summary=self._summary(value=found))
 
-    def picture(self, name: str, png: bytes, *, height: int, width: int, images_seen: int) -> None:
-        """Write a grey PNG under a name."""
-        image = self._summary.Image(height=height, width=width, colorspace=1, encoded_image_string=png)
+    def picture(self, name: str, png: bytes, *, shape: tuple[int, int, int], images_seen: int) -> None:
+        """Write a PNG of ``shape``, (height, width, channels), under a name."""
+        image = self._summary.Image(height=shape[0], width=shape[1], colorspace=shape[2], encoded_image_string=png)
         self._write(step=images_seen, summary=self._summary(value=[self._summary.Value(tag=name, image=image)]))
 
     def close(self) -> None:

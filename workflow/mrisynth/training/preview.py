@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
+from mrisynth.colour import in_colour
 from mrisynth.models.interface import Family
 from mrisynth.planes import plane
 from mrisynth.recipes import ModelRecipe
@@ -39,7 +40,8 @@ def preview_samples(
         seed: the study's seed; latents depend on it and on the model's name.
 
     Returns:
-        float32 [8, x, y, z] or [8, row, column] in [-1, 1], and the eight class numbers, -1 without a condition.
+        float32 [8, x, y, z], [8, row, column] or [8, row, column, channel] in [-1, 1], and the eight class numbers, -1
+        without a condition.
     """
     preview_seed = derive_seed(seed, "preview", recipe.name)
     generator = torch.Generator().manual_seed(preview_seed)
@@ -54,19 +56,20 @@ def preview_samples(
             here = latents[part].to(device)
             with computing_in(recipe.precision, here):
                 volumes, _ = family.sample(network, here, labels[part].to(device))
-            found.append(volumes.mean(dim=1).float().cpu().numpy())  # colours as grey
+            packed = volumes.movedim(1, -1) if recipe.channels > 1 else volumes[:, 0]
+            found.append(packed.float().cpu().numpy())
     return np.concatenate(found), labels.tolist()
 
 
 def preview_grid(samples: np.ndarray, reals: np.ndarray, *, title: str, labels: Sequence[int]) -> Image.Image:
-    """Return a grey picture: for each sample, then for two real scans, the slice, or a column of a volume's slices.
+    """Return a picture: for each sample, then for two real scans, the slice, or a column of a volume's slices.
 
-    The column shows sagittal, coronal and axial slices from the top.
+    It is grey, or in colour where the slices are. The column shows sagittal, coronal and axial slices from the top.
 
     Left of the brain is left. Black is -1 and below, white 1 and above; a voxel that is no number is white.
 
     Args:
-        samples: float [sample, x, y, z] or [sample, row, column] in [-1, 1].
+        samples: float [sample, x, y, z], [sample, row, column] or [sample, row, column, channel] in [-1, 1].
         reals: the same of real scans.
         title: words above the samples.
         labels: class number of each sample, -1 without a condition; shown above its column.
@@ -82,10 +85,11 @@ def preview_grid(samples: np.ndarray, reals: np.ndarray, *, title: str, labels: 
     write.text((6, 5), title, fill=_INK, font=ImageFont.load_default(_TITLE))
     if len(shown) > len(samples):
         write.text((lefts[len(samples)] + 6, 5), "real scans", fill=_INK, font=ImageFont.load_default(_TITLE))
-    for left, column in zip(lefts, shown, strict=True):
-        picture.paste(column, (left, top))
     for left, label in zip(lefts, labels if captions else (), strict=False):
         write.text((left + 6, _HEADER), f"class {label}", fill=_FAINT, font=ImageFont.load_default(_SMALL))
+    picture = picture.convert(shown[0].mode)
+    for left, column in zip(lefts, shown, strict=True):
+        picture.paste(column, (left, top))
     return picture
 
 
@@ -97,10 +101,14 @@ def png_bytes(picture: Image.Image) -> bytes:
 
 
 def _column(volume: np.ndarray, enlarged: int) -> Image.Image:
-    slices = volume if volume.ndim == 2 else np.concatenate([plane(volume, name) for name in _ROWS])
+    slices = (
+        volume
+        if volume.ndim == 2 or in_colour(volume.shape)
+        else np.concatenate([plane(volume, name) for name in _ROWS])
+    )
     slices = slices.astype(np.float32)
-    greys = np.clip(np.nan_to_num((slices + 1) * 127.5, nan=255.0), 0, 255).round().astype(np.uint8)
-    image = Image.fromarray(greys)
+    shades = np.clip(np.nan_to_num((slices + 1) * 127.5, nan=255.0), 0, 255).round().astype(np.uint8)
+    image = Image.fromarray(shades)
     return image.resize((image.width * enlarged, image.height * enlarged), Image.Resampling.BICUBIC)
 
 

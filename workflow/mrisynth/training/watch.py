@@ -167,13 +167,14 @@ class Watch:
             torch.cuda.empty_cache()
             return float("nan")
         reals = to_unit(self._reals)
-        reals = reals.mean(axis=-1) if self._recipe.channels > 1 else reals  # colours as grey
         title = f"{self._recipe.name}: {images_seen:,} images seen"
         picture = preview_grid(samples, reals, title=title, labels=labels)
         png = png_bytes(picture)
         with atomic(self._folder / GRID.format(images_seen=images_seen)) as unfinished:
             unfinished.write_bytes(png)
-        events.picture("samples", png, height=picture.height, width=picture.width, images_seen=images_seen)
+        events.picture(
+            "samples", png, shape=(picture.height, picture.width, len(picture.getbands())), images_seen=images_seen
+        )
         found = diversity(samples, reals)
         self._note(images_seen, found, sample_warning(samples, diversity=found))
         return found
