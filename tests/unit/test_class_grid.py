@@ -70,6 +70,13 @@ def test_the_command_writes_a_picture(study):
     assert {40, 110, 200, 205} <= set(np.unique(picture).tolist()), "the greys of the slices are those of the picture"
 
 
+def test_a_picture_to_pass_on_holds_no_real_slice(study, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(class_grid, "class_gallery", lambda rows, path, **words: seen.update(rows))
+    assert main([str(study), "sex", str(study / "grid.png"), "--samples-only"]) == 0
+    assert list(seen) == ["gan"]
+
+
 def test_a_condition_that_no_model_is_told_is_a_sentence(study, capsys):
     assert main([str(study), "age", str(study / "grid.png")]) == 1
     said = capsys.readouterr().err

@@ -20,7 +20,7 @@ from mrisynth.slices.slice_set import open_slices
 ByClass = Mapping[str, Sequence[np.ndarray]]
 
 
-def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int) -> None:
+def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int, real: bool = True) -> None:
     """Draw the first slices of each class by number: of test participants, one each in turn, and of every model.
 
     Args:
@@ -28,6 +28,7 @@ def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int) ->
         condition: name of a condition that models of slices are told.
         picture: PNG, SVG or PDF.
         each: slices of a class in a row.
+        real: whether real slices are shown; without them the picture is of nobody.
 
     Raises:
         MrisynthError: the study has no model of slices with this condition.
@@ -42,7 +43,7 @@ def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int) ->
     told = read_told(study / "conditions" / f"{condition}.tsv", slices=study / "slices" / "index.tsv")
     size = max(facts["model"]["size"] for facts in mine.values())
     words = dict(zip(told.table["scan"], told.table["label_name"], strict=True))
-    rows = {"real test slices": _real(study / "slices", size, words, each)}
+    rows = {"real test slices": _real(study / "slices", size, words, each)} if real else {}
     rows |= {name: _drawn(study / "samples" / name, each) for name in mine}
     class_gallery(rows, picture, classes=told.classes, title=f"Slices by {condition}")
 
@@ -82,9 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("condition", help="name of the condition")
     parser.add_argument("picture", type=Path, help="PNG, SVG or PDF to write")
     parser.add_argument("--each", type=int, default=5, help="slices of a class in a row (default: 5)")
+    parser.add_argument("--samples-only", action="store_true", help="no real slices, for pictures to pass on")
     given = parser.parse_args(arguments)
     try:
-        draw_class_grid(given.study, given.condition, given.picture, each=given.each)
+        draw_class_grid(given.study, given.condition, given.picture, each=given.each, real=not given.samples_only)
     except MrisynthError as error:
         sys.stderr.write(f"{error}\n")
         return 1
