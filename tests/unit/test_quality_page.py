@@ -234,7 +234,7 @@ def test_pictures_of_heads_and_their_page_are_in_no_report():
     }
     assert "scripts/write_quality_page.py" in knows
     assert {name for name in knows if not name.startswith("mrisynth/imaging/")} <= {
-        "ends.smk",  # asks for the page, as one of those in which a study ends
+        "images.smk",  # asks for it where the input is scans
         "rules/quality.smk",
         "scripts/write_quality_page.py",
         "mrisynth/reporting/quality_page.py",
