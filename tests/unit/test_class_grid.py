@@ -82,3 +82,23 @@ def test_a_condition_that_no_model_is_told_is_a_sentence(study, capsys):
     said = capsys.readouterr().err
     assert "no model of slices that is told the condition age; found gan" in said and said.count("\n") == 1
     assert not (study / "grid.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sex", "grid.xyz"], "expected a name that ends in .png, .svg, .pdf"),
+        (["sex", "grid.png", "--each", "0"], "0 slices of a class"),
+    ],
+)
+def test_what_cannot_be_drawn_is_a_sentence(study, capsys, words, sentence):
+    assert main([str(study), words[0], str(study / words[1]), *words[2:]]) == 1
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+    assert not (study / words[1]).exists()
+
+
+def test_samples_that_are_not_drawn_yet_are_asked_for(study, capsys):
+    (study / "samples" / "gan" / "samples.tsv").unlink()
+    assert main([str(study), "sex", str(study / "grid.png")]) == 1
+    assert "samples.tsv is not there; let the study draw its samples first" in capsys.readouterr().err

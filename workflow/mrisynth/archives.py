@@ -69,7 +69,7 @@ def unpack_zip(
                 for entry in zipped.infolist()
             )
             return _unpack(members, archive, folder, most_members=most_members, most_bytes=most_bytes)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError) as error:
+    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, OSError) as error:
         raise _broken(archive, folder, error) from error
 
 
@@ -86,7 +86,7 @@ def unpack_zip_member(archive: Path, name: str, path: Path, *, most_bytes: int =
                 raise MrisynthError(f"{archive} holds {name!r} {len(entries)} times; expected it once.")
             member = _Member(path.name, entries[0].file_size, _zip_kind(entries[0]), _zip_opener(zipped, entries[0]))
             _unpack([member], archive, path.parent, most_members=1, most_bytes=most_bytes)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError) as error:
+    except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, OSError) as error:
         raise _broken(archive, path.parent, error) from error
 
 

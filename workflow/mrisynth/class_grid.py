@@ -17,6 +17,8 @@ from mrisynth.reporting.shown_images import in_turn
 from mrisynth.slice_tables import read_told
 from mrisynth.slices.slice_set import open_slices
 
+_FORMATS = (".png", ".svg", ".pdf")
+
 ByClass = Mapping[str, Sequence[np.ndarray]]
 
 
@@ -31,8 +33,14 @@ def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int, re
         real: whether real slices are shown; without them the picture is of nobody.
 
     Raises:
-        MrisynthError: the study has no model of slices with this condition.
+        MrisynthError: the study has no model of slices with this condition, or one that has drawn no samples; the
+            picture is of another format, or ``each`` below 1.
     """
+    if picture.suffix not in _FORMATS or each < 1:
+        raise MrisynthError(
+            f"Found {picture} and {each} slices of a class; expected a name that ends in {', '.join(_FORMATS)} and 1 "
+            "or more."
+        )
     recipes = {path.parent.name: read_json(path) for path in sorted((study / "models").glob("*/recipe.json"))}
     mine = {name: facts for name, facts in recipes.items() if _is_told(facts, condition)}
     if not mine:
@@ -40,6 +48,9 @@ def draw_class_grid(study: Path, condition: str, picture: Path, *, each: int, re
             f"{study / 'models'} has no model of slices that is told the condition {condition}; found "
             f"{', '.join(recipes) or 'no model'}."
         )
+    for name in mine:
+        if not (table := study / "samples" / name / "samples.tsv").is_file():
+            raise MrisynthError(f"{table} is not there; let the study draw its samples first.")
     told = read_told(study / "conditions" / f"{condition}.tsv", slices=study / "slices" / "index.tsv")
     size = max(facts["model"]["size"] for facts in mine.values())
     words = dict(zip(told.table["scan"], told.table["label_name"], strict=True))
