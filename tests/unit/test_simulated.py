@@ -15,6 +15,7 @@ from mrisynth.cohorts.simulated import (
     KNOB_RANGES,
     Atrophy,
     SimulatedHead,
+    Variation,
     simulate_head,
     simulate_participants,
     write_heads,
@@ -125,6 +126,20 @@ def test_atrophy_does_what_the_study_says_to_the_ill_alone() -> None:
     pd.testing.assert_frame_equal(usual[~ill], told[~ill])
     pd.testing.assert_frame_equal(usual.drop(columns="ventricles"), told.drop(columns="ventricles"))
     np.testing.assert_allclose(told["ventricles"][ill], 1.5 * usual["ventricles"][ill], rtol=1e-3)
+
+
+def test_people_differ_as_much_as_the_study_says() -> None:
+    def drawn(**spread: float) -> pd.DataFrame:
+        table = simulate_participants(600, seed=3, variation=Variation(**spread))
+        return table[table["diagnosis"] == "control"]
+
+    pd.testing.assert_frame_equal(drawn(), simulate_participants(600, seed=3).loc[drawn().index])
+    apart = drawn(hippocampi=0.0, each_hippocampus=0.1)
+    assert apart[["hippocampus_left", "hippocampus_right"]].std().to_numpy() == pytest.approx(0.1, rel=0.1)
+    assert abs(apart["hippocampus_left"].corr(apart["hippocampus_right"])) < 0.15
+    still = drawn(ventricles=0.0, grey_matter=0.0, hippocampi=0.0, each_hippocampus=0.0)
+    np.testing.assert_allclose(still["ventricles"], np.exp(0.015 * (still["age"] - 50.0)).clip(0.4, 4.0), atol=1e-4)
+    assert set(still["hippocampus_left"]) == {1.0}
 
 
 @pytest.mark.parametrize(("knob", "values"), CHANGES.items())

@@ -101,6 +101,7 @@ rule simulate_heads:
         participants=STUDY.config["cohort"]["participants"],
         voxel_mm=STUDY.config["cohort"]["simulated_voxel_mm"],
         atrophy=STUDY.config["cohort"]["simulated_atrophy"],
+        variation=STUDY.config["cohort"]["simulated_variation"],
         seed=STUDY.seed,
     script:
         "../scripts/simulate_heads.py"

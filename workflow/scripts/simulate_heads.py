@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
-from mrisynth.cohorts.simulated import Atrophy, simulate_participants, write_heads
+from mrisynth.cohorts.simulated import Atrophy, Variation, simulate_participants, write_heads
 from mrisynth.joblog import running
 
 with running(snakemake):
     params = snakemake.params
-    participants = simulate_participants(params.participants, seed=params.seed, atrophy=Atrophy(**params.atrophy))
+    participants = simulate_participants(
+        params.participants,
+        seed=params.seed,
+        atrophy=Atrophy(**params.atrophy),
+        variation=Variation(**params.variation),
+    )
     write_heads(
         participants[participants["scan"].isin(params.scans)],
         Path(snakemake.output[0]),

@@ -31,7 +31,10 @@ def read_merged(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> M
             return merge(records, columns=columns, rules=rules)
         case _:
             atrophy = simulated.Atrophy(**cohort.get("simulated_atrophy") or {})
-            people = simulated.simulate_participants(cohort["participants"], seed=seed, atrophy=atrophy)
+            variation = simulated.Variation(**cohort.get("simulated_variation") or {})
+            people = simulated.simulate_participants(
+                cohort["participants"], seed=seed, atrophy=atrophy, variation=variation
+            )
             return Merged(table=people)
 
 

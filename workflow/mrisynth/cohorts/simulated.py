@@ -46,7 +46,24 @@ class Atrophy:
     ventricles: float = 1.0
 
 
-_USUAL = Atrophy()
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """How much simulated people of one age, sex and diagnosis differ: standard deviations of knobs, at most 2.5 deep.
+
+    Attributes:
+        ventricles: of the logarithm of their knob.
+        grey_matter: of its knob.
+        hippocampi: of what both have in common.
+        each_hippocampus: of what each has alone.
+    """
+
+    ventricles: float = 0.22
+    grey_matter: float = 0.03
+    hippocampi: float = 0.06
+    each_hippocampus: float = 0.03
+
+
+_USUAL, _USUALLY = Atrophy(), Variation()
 _NO_EFFECT = Atrophy(hippocampi=1.0)
 
 
@@ -63,7 +80,9 @@ class SimulatedHead:
     labels: nib.Nifti1Image
 
 
-def simulate_participants(count: int, *, seed: int, atrophy: Atrophy = _USUAL) -> pd.DataFrame:
+def simulate_participants(
+    count: int, *, seed: int, atrophy: Atrophy = _USUAL, variation: Variation = _USUALLY
+) -> pd.DataFrame:
     """Draw the participants of a simulated cohort, one row each.
 
     Every twelve participants in a row hold each sex x age third x site once, and four with atrophy, in random
@@ -84,7 +103,8 @@ def simulate_participants(count: int, *, seed: int, atrophy: Atrophy = _USUAL) -
     """
     if count < 1:
         raise ConfigError(f"cohort.participants is {count}; a simulated cohort needs at least 1.")
-    return pd.DataFrame([_participant(number, seed=seed, atrophy=atrophy) for number in range(1, count + 1)])
+    people = [_participant(number, seed=seed, atrophy=atrophy, variation=variation) for number in range(1, count + 1)]
+    return pd.DataFrame(people)
 
 
 def simulate_head(participant: Mapping[str, Any], *, seed: int, voxel_mm: float) -> SimulatedHead:
@@ -140,7 +160,7 @@ def write_heads(participants: pd.DataFrame, folder: Path, *, seed: int, voxel_mm
     write_table(pd.DataFrame(truths), folder / "truth.tsv")
 
 
-def _participant(number: int, *, seed: int, atrophy: Atrophy) -> dict[str, Any]:
+def _participant(number: int, *, seed: int, atrophy: Atrophy, variation: Variation) -> dict[str, Any]:
     block, place = divmod(number - 1, _BLOCK)
     order = numpy_generator(seed, "simulated", "block", block)
     cell = int(order.permutation(_BLOCK)[place])
@@ -152,17 +172,19 @@ def _participant(number: int, *, seed: int, atrophy: Atrophy) -> dict[str, Any]:
     effect = atrophy if ill else _NO_EFFECT
     person = {"participant_id": name, "scan": name, "source": "simulated", "sex": sex, "age": age, "site": site}
     diagnosis = "atrophy" if ill else "control"
-    return person | {"diagnosis": diagnosis} | _draw_knobs(name, sex, age, site, effect, seed=seed)
+    return person | {"diagnosis": diagnosis} | _draw_knobs(person, effect, variation, seed=seed)
 
 
-def _draw_knobs(name: str, sex: str, age: float, site: str, effect: Atrophy, *, seed: int) -> dict[str, float]:
+def _draw_knobs(person: Mapping[str, Any], effect: Atrophy, spread: Variation, *, seed: int) -> dict[str, float]:
+    name, sex, age, site = (person[key] for key in ("scan", "sex", "age", "site"))
     generator = numpy_generator(seed, "simulated", name, "knobs")
     ventricles, grey, both, left, right, size, contrast = np.clip(generator.standard_normal(7), -2.5, 2.5)
+    common = spread.hippocampi * both
     knobs = {
-        "ventricles": effect.ventricles * np.exp(0.015 * (age - 50.0) + 0.22 * ventricles),
-        "grey_matter": 1.0 - 0.003 * (age - 50.0) + 0.03 * grey,
-        "hippocampus_left": effect.hippocampi * (1.0 + 0.06 * both + 0.03 * left),
-        "hippocampus_right": effect.hippocampi * (1.0 + 0.06 * both + 0.03 * right),
+        "ventricles": effect.ventricles * np.exp(0.015 * (age - 50.0) + spread.ventricles * ventricles),
+        "grey_matter": 1.0 - 0.003 * (age - 50.0) + spread.grey_matter * grey,
+        "hippocampus_left": effect.hippocampi * (1.0 + common + spread.each_hippocampus * left),
+        "hippocampus_right": effect.hippocampi * (1.0 + common + spread.each_hippocampus * right),
         "head_size": (1.06 if sex == "m" else 0.94) + 0.05 * size,
         "site_contrast": SITES[site].contrast + 0.03 * contrast,
     }
