@@ -9,9 +9,12 @@ if not workflow.overwrite_configfiles:
 
 include: "workflow/common.smk"
 include: "workflow/images.smk"
+include: "workflow/several.smk"
 include: "workflow/scores.smk"
 include: "workflow/rounds.smk"
 include: "workflow/chain.smk"
+include: "workflow/covariates.smk"
+include: "workflow/control.smk"
 include: "workflow/ends.smk"
 include: "workflow/driver.smk"
 
@@ -44,6 +47,7 @@ if STUDY.of_images:
 else:
 
     include: "workflow/rules/acquire.smk"
+    include: "workflow/rules/several.smk"
     include: "workflow/rules/convert.smk"
     include: "workflow/rules/preprocess.smk"
     include: "workflow/rules/quality.smk"
@@ -68,6 +72,10 @@ include: "workflow/rules/slice_areas.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/regions.smk"
 include: "workflow/rules/label_maps.smk"
+include: "workflow/rules/covariates.smk"
+include: "workflow/rules/control.smk"
+include: "workflow/rules/control_scores.smk"
+include: "workflow/rules/control_pictures.smk"
 include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/utility.smk"
 include: "workflow/rules/cluster.smk"
@@ -90,6 +98,8 @@ rule all:
         terms_of_models,
         samples_as_nifti,
         made_of_slices,
+        covariate_files,
+        control_tables,
         latent_reports,
         cluster_reports,
         "<results>/ro-crate-metadata.json",

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from mrisynth.cohorts.several import sources_of, told_of
+from mrisynth.cohorts.sources import IXI_TABLE, is_simulated
 from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.feature_weights import PUBLISHED, WEIGHTS_FOLDER
 from mrisynth.study import Study
@@ -34,8 +36,10 @@ EVALUATION = STUDY.config["evaluation"]
 def raw_folders_of_bundle(bundle):
     """The folders that jobs make for a bundle: simulated heads, DICOM series converted, zip files unpacked."""
     scans = STUDY.bundles.get(bundle, [])
+    cohort = STUDY.config["cohort"]
+    drawn = {scan.member for scan in scans if is_simulated(scan, cohort)}
     made = {
-        "simulated": STUDY.config["cohort"]["name"] == "simulated",
+        **{f"simulated/{name}".rstrip("/"): True for name in sorted(drawn)},
         "nifti": any(scan.dicom for scan in scans),
         "unpacked": any(scan.archive for scan in scans),
     }
@@ -52,9 +56,11 @@ def raw_scans(scans, bundles):
     if cohort["name"] == "ixi" and cohort["folder"] is None:
         return ["resources/ixi/T1"]
     folders = [folder for bundle in bundles for folder in raw_folders_of_bundle(bundle)]
-    if cohort["name"] == "simulated":
-        return folders
-    files = [scan for scan in scans if not scan.dicom and not scan.archive]
+    files = [
+        scan
+        for scan in scans
+        if not scan.dicom and not scan.archive and not is_simulated(scan, cohort)
+    ]
     return [*folders, *(str(scan.path) for scan in files if scan.path.exists())]
 
 
@@ -92,10 +98,15 @@ def archives_of_bundle(wildcards):
 
 def demographics(wildcards):
     """The tables of participants, scans and sessions that come with the cohort, as far as they are files."""
-    cohort = STUDY.config["cohort"]
+    cohorts = sources_of(STUDY.config["cohort"]).values()
+    return [table for cohort in cohorts for table in tables_of(cohort)]
+
+
+def tables_of(cohort):
+    """The tables that come with one cohort."""
     match cohort["name"]:
         case "ixi":
-            return cohort["demographics"] or "resources/ixi/IXI.xls"
+            return [cohort["demographics"] or IXI_TABLE]
         case "bids":
             folder = Path(cohort["folder"])
             tables = [folder / "participants.tsv", folder / "participants.json"]
@@ -108,7 +119,7 @@ def demographics(wildcards):
                 if table
             ]
         case "ukbiobank":
-            return cohort["demographics"] or []
+            return [cohort["demographics"]] if cohort["demographics"] else []
         case _:
             return []
 

@@ -11,7 +11,11 @@ def configured_uses(wildcards):
         del used["preprocessing"]
         wanted = {metric for model in STUDY.models for metric in metrics_of(model)}
         used["evaluation"] = EVALUATION | {"metrics": sorted(wanted)}
-    return configured(read_uses("resources/citations.tsv"), used)
+    uses = read_uses("resources/citations.tsv")
+    members = sources_of(used["cohort"]).values()
+    return sorted(
+        {term for own in members for term in configured(uses, used | {"cohort": own})}
+    )
 
 
 def scored(wildcards):
@@ -42,4 +46,6 @@ def finished(wildcards):
         *terms_of_models(wildcards),
         *samples_as_nifti(wildcards),
         *made_of_slices(wildcards),
+        *covariate_files(wildcards),
+        *control_tables(wildcards),
     ]

@@ -127,12 +127,15 @@ def metrics_of(model):
     """The metrics that a model is scored with; those of volumes, slices, classes and critics where there are such."""
     recipe = STUDY.models[model]
     left_out = set(SLICE_METRICS if recipe.dimensions == 3 else VOLUME_METRICS)
-    if recipe.is_unconditional:
+    sources = STUDY.sources_of(recipe)
+    if recipe.is_unconditional or len(sources) == 1:
         left_out |= {"separability", "classification", *CLASS_METRICS}
     if recipe.only is not None:
         left_out |= {"condition_fidelity", "utility"}
     if recipe.family != "pacgan":
         left_out |= {"classification"}
+    if not sources or recipe.dimensions == 3:
+        left_out |= {"control"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
 
 
@@ -163,7 +166,8 @@ def labels_of_region(wildcards):
 def slice_pictures(wildcards):
     """The figures of the matching, of the scores that only slices have, and of the distances between halves."""
     matching = [path for path in made_of_slices(wildcards) if path.endswith(".png")]
-    return [*matching, *scores_of_models(".png", (*SLICE_METRICS, "self_distance"))]
+    scored = scores_of_models(".png", (*SLICE_METRICS, "self_distance"))
+    return [*matching, *scored, *control_pictures(wildcards)]
 
 
 def real_and_drawn_embeddings(wildcards):

@@ -162,7 +162,7 @@ def test_slices_of_scans_are_not_called_synthetic(tmp_path: Path) -> None:
 
 SHOWS_PERSONS = re.compile(
     r"preprocessed/|brain_extraction/|quality/|cohort/|pyramid/|embeddings/|suspects|memorisation/\{model\}\.png"
-    r"|pictures|latents/|clusters/|samples/|models/|training/|conditions/|regions/|slices/"
+    r"|pictures|latents/|clusters/|samples/|models/|training/|conditions/|covariates/|regions/|slices/"
     r"|matching/(pairs|left_out)"
 )
 
@@ -180,5 +180,7 @@ def test_snakemakes_report_takes_no_head_no_table_of_persons_and_asks_before_it_
             flagged[flag].append(output)
     assert len(flagged["report"]) >= 10
     assert [output for output in flagged["report"] if SHOWS_PERSONS.search(output)] == []
-    assert {output.split("/")[1] for output in flagged["showing_participants"]} == {"clusters", "latents"}
+    assert {output.split("/")[1] for output in flagged["showing_participants"]} == {
+        "clusters", "conditions", "control", "covariates", "latents",
+    }  # fmt: skip
     assert not any(output.endswith((".html", ".tsv")) for output in flagged["showing_participants"])

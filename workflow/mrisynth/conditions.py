@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mrisynth.covariates.rows import CovariateRows
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, write_json, write_table
 from mrisynth.labels import MISSING_LABEL, label_name, label_of
@@ -39,6 +40,9 @@ class Condition:
             (``m low``, ``m middle`` ... ``f high``); empty for the condition ``none``.
         origin: what it was made of, such as the round of clusters and their stability; may be empty.
         warnings: what a reader of any result under this condition must know.
+        covariates: of a condition of covariates, whose classes are its sources: what they know, and models of what they
+            do not know. Its table also has one column a covariate, in real units, and is made by
+            :mod:`mrisynth.covariate_condition`.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Condition:
     classes: list[str]
     origin: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    covariates: CovariateRows | None = None
 
     def labels(self, scans: Sequence[str]) -> np.ndarray:
         """Return the labels of these scans, int64, in their order.
@@ -131,6 +136,8 @@ def write_condition(condition: Condition, path: Path) -> None:
     content = {"name": condition.name, "columns": condition.columns, "classes": condition.classes}
     content["column_order"] = list(condition.columns)
     content |= {"origin": condition.origin, "warnings": condition.warnings}
+    if condition.covariates is not None:
+        content["covariates"] = condition.covariates.to_dict()
     write_json(content, path.with_suffix(".json"))
     write_table(condition.table, path)
 
@@ -147,6 +154,7 @@ def read_condition(path: Path) -> Condition:
         classes=content["classes"],
         origin=content.get("origin", {}),
         warnings=content.get("warnings", []),
+        covariates=CovariateRows.from_dict(content["covariates"]) if "covariates" in content else None,
     )
 
 

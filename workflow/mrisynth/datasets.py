@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mrisynth.conditions import Condition, read_condition
+from mrisynth.covariate_condition import covariate_rows
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
 from mrisynth.one_class import OneClass, without_classes
@@ -28,7 +29,8 @@ class TrainingSet:
     Attributes:
         images: uint8 [scan, x, y, z] or slices [image, row, column], memory-mapped, all that passed.
         rows: int64 [n], the rows of ``images`` that belong to the training split.
-        labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`.
+        labels: int64 [n], the class of each; below 0 something is missing, see :mod:`mrisynth.labels`. Of covariates
+            float64 [n, 1 + covariates], rows of :class:`mrisynth.covariates.rows.CovariateRows`.
         condition: the condition that the labels belong to; without classes where one alone was taken.
         weights: float64 [n], how often each is shown beside the others; None when all alike.
         only: the class that was taken alone; None for all.
@@ -44,7 +46,8 @@ class TrainingSet:
     @property
     def label_counts(self) -> list[int]:
         """Number of training scans of each class, in the order of the classes."""
-        return [int(np.count_nonzero(self.labels == label)) for label in range(len(self.condition.classes))]
+        numbers = self.labels if self.labels.ndim == 1 else self.labels[:, 0]
+        return [int(np.count_nonzero(numbers == label)) for label in range(len(self.condition.classes))]
 
 
 def load_training_set(
@@ -86,6 +89,8 @@ def load_training_set(
         raise MrisynthError(
             f"{condition} has no row for {absent[0]} ({len(absent)} absent in all); delete it and rerun."
         )
+    if told.covariates is not None:
+        return _of_sources(told, images=images, rows=rows, taken=taken, splits=splits)
     found = labels.loc[taken].to_numpy(dtype=np.int64)
     if only is not None:
         return _of_class(only, told, images=images, rows=rows, labels=found, taken=taken, splits=splits)
@@ -122,6 +127,17 @@ def _of_class(
         images=images, rows=rows[mine].astype(np.int64), labels=np.zeros(len(mine), dtype=np.int64),
         condition=without_classes(told), weights=told.weights([taken[place] for place in mine]), only=one,
     )  # fmt: skip
+
+
+def _of_sources(
+    told: Condition, *, images: np.ndarray, rows: np.ndarray, taken: Sequence[str], splits: Sequence[str]
+) -> TrainingSet:
+    """Return the images whose scans are of a source; no model is shown the others."""
+    labels = covariate_rows(told, taken)
+    mine = np.flatnonzero(labels[:, 0] >= 0)
+    if not len(mine):
+        raise EmptySplitError(f"No image of a source of condition {told.name} is in the split {' or '.join(splits)}.")
+    return TrainingSet(images=images, rows=rows[mine].astype(np.int64), labels=labels[mine], condition=told)
 
 
 def _opened(packed: Path, size: int, dimensions: int) -> tuple[np.ndarray, list[str]]:

@@ -87,11 +87,28 @@ def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return labels, image.affine
 
 
-def _volumes(path: Path, transform: Path) -> dict[str, float]:
-    labels, affine = read_labels(path)
+def template_volumes(labels: np.ndarray, affine: np.ndarray, *, path: Path, to_scan: np.ndarray) -> dict[int, float]:
+    """Return the volume of every label in mm3 of template space, in ascending order of the labels.
+
+    Volumes are divided by the determinant of the scan's registration.
+
+    Args:
+        labels: [x, y, z], of :func:`read_labels`.
+        affine: float64 [4, 4], likewise.
+        path: of the map, named in errors.
+        to_scan: float64 [4, 4], template world mm to scan world mm, the linear part of the registration.
+
+    Raises:
+        ScanError: reason ``no_labels``, the labels are not whole numbers.
+    """
     try:
         volumes = region_volumes(labels, tuple(nib.affines.voxel_sizes(affine)))
     except MrisynthError as error:
         raise ScanError("no_labels", f"{path}: {error}") from error
-    scale = abs(float(np.linalg.det(read_linear(transform)[:3, :3])))
-    return {f"label_{label}": round(_MM3 * volume / scale, 1) for label, volume in volumes.items()}
+    scale = abs(float(np.linalg.det(to_scan[:3, :3])))
+    return {label: _MM3 * volume / scale for label, volume in volumes.items()}
+
+
+def _volumes(path: Path, transform: Path) -> dict[str, float]:
+    volumes = template_volumes(*read_labels(path), path=path, to_scan=read_linear(transform))
+    return {f"label_{label}": round(volume, 1) for label, volume in volumes.items()}

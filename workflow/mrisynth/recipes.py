@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mrisynth.training.augmentation import AugmentationRange
 
 
-SLICE_FAMILIES = ("pacgan", "stylegan", "r3gan")
+SLICE_FAMILIES = ("pacgan", "stylegan", "r3gan", "mssg")
 """Families of 2D images; all others are of volumes."""
 
 
@@ -41,6 +41,7 @@ class ModelRecipe:
         retrain_of: model whose stages have found their best lengths; this one is trained for so long, on the training
             and the validation scans.
         only: class of the condition that alone is trained on; the networks are then told nothing.
+        augmentation_scale: enlarge and shrink, too.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ModelRecipe:
     channels: int = 1
     retrain_of: str | None = None
     only: str | None = None
+    augmentation_scale: bool = True
 
     @property
     def is_unconditional(self) -> bool:
@@ -100,10 +102,11 @@ class ModelRecipe:
         """How far images are changed by the augmentation."""
         from mrisynth.training.augmentation import AugmentationRange  # imports torch
 
-        return AugmentationRange(flip=self.augmentation_flip)
+        sizes = {} if self.augmentation_scale else {"scale": 0.0}
+        return AugmentationRange(flip=self.augmentation_flip, **sizes)
 
 
-_ADDED = ("dimensions", "channels", "retrain_of", "only")
+_ADDED = ("dimensions", "channels", "retrain_of", "only", "augmentation_scale")
 
 
 def told(recipe: ModelRecipe) -> dict[str, Any]:

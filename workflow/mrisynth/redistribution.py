@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mrisynth.cohorts.several import SEVERAL, errors_of, sources_of
 from mrisynth.errors import ConfigError, MrisynthError
 
 KEY = "cohort.redistribution"
 
+_SAID = "the user states: "
 _IXI_ATTRIBUTION = (
     "Made from the IXI dataset (Information eXtraction from Images, EPSRC GR/S21533/02), "
     "https://brain-development.org/ixi-dataset/, which is licensed under CC BY-SA 3.0; changed: models were trained on "
@@ -35,7 +37,8 @@ class Redistribution:
     """What may be done with the results of a study.
 
     Attributes:
-        cohort: kind of cohort, as in ``cohort.name``.
+        cohort: kind of cohort, as in ``cohort.name``; of ``several`` the other attributes name every member that they
+            are of.
         allowed: whether volumes, embeddings, models, samples and pictures of them may leave the study's folder. Scores,
             curves and other figures of groups may always be published.
         stated: whether the user said so, rather than the licence of the cohort.
@@ -59,7 +62,7 @@ class Redistribution:
                 "RESTRICTED COHORT: scans, tables of participants, embeddings, models, samples and pictures of them "
                 f"must not leave those who may have its data: {self.basis}. Scores may be published."
             )
-        by = f"the user states: {self.basis}" if self.stated else self.basis
+        by = f"{_SAID}{self.basis}" if self.stated and self.cohort != SEVERAL else self.basis
         terms = f"Licence: {self.licence}." if self.licence else "Nobody stated a licence."
         return " ".join(filter(None, (f"May be passed on ({by}).", terms, self.attribution)))
 
@@ -73,9 +76,10 @@ class Redistribution:
             MrisynthError: they may not; the message says why, and which key states the right.
         """
         if not self.allowed:
+            key = "cohort.members.NAME.redistribution" if self.cohort == SEVERAL else KEY
             raise MrisynthError(
                 f"{what} is refused: {self.basis}. If you have the right all the same, state it in the configuration, "
-                f"`{KEY}: {{allowed: true, basis: WHO ALLOWED IT, WHEN AND FOR WHAT}}`; both go into every report."
+                f"`{key}: {{allowed: true, basis: WHO ALLOWED IT, WHEN AND FOR WHAT}}`; both go into every report."
             )
 
     def record(self) -> dict[str, Any]:
@@ -123,3 +127,48 @@ def decide(cohort: Mapping[str, Any], *, own_scans: bool = False) -> Redistribut
         licence=stated["licence"] or licence,
         attribution=stated["attribution"] or attribution,
     )
+
+
+def decide_all(cohort: Mapping[str, Any], *, own_scans: Collection[str] = ()) -> Redistribution:
+    """Return what may be done with the results of a study of one cohort or of several: what all of them allow.
+
+    Args:
+        cohort: the block ``cohort`` of the configuration, defaults filled in.
+        own_scans: the members, or ``""`` for the only cohort, that are of kind ``ixi`` with a folder of other scans.
+
+    Raises:
+        ConfigError: the user states a right but not on whose word.
+    """
+    found: dict[str, Redistribution] = {}
+    for member, own in sources_of(cohort).items():
+        with errors_of(member):
+            found[member] = decide(own, own_scans=member in own_scans)
+    if cohort["name"] != SEVERAL:
+        return found[""]
+    refused = cohort["redistribution"]["allowed"] is False
+    allowed = not refused and all(terms.allowed for terms in found.values())
+    counted = {member: terms for member, terms in found.items() if terms.allowed == allowed}
+    basis = {member: f"{_SAID if terms.stated else ''}{terms.basis}" for member, terms in counted.items()}
+    said = (cohort["redistribution"]["basis"] or "").strip() or f"`{KEY}.allowed` is false"
+    return Redistribution(
+        cohort=SEVERAL,
+        allowed=allowed,
+        stated=refused or any(terms.stated for terms in found.values()),
+        basis=said if refused else _each(basis, otherwise=""),
+        licence=_of_each({name: terms.licence for name, terms in found.items()}, otherwise="none stated"),
+        attribution=_of_each({name: terms.attribution for name, terms in found.items()}, otherwise="nobody was stated"),
+    )
+
+
+def _of_each(words: Mapping[str, str | None], *, otherwise: str) -> str | None:
+    """Return what is said of each member in one line; what all share once, None where none says anything."""
+    said = set(words.values())
+    return said.pop() if len(said) == 1 else _each(words, otherwise=otherwise)
+
+
+def _each(words: Mapping[str, str | None], *, otherwise: str) -> str:
+    """Return what is said of each member, of those of whom the same is said together."""
+    members: dict[str, list[str]] = {}
+    for member, text in words.items():
+        members.setdefault((text or otherwise).rstrip("."), []).append(member)
+    return "; ".join(f"{' and '.join(names)}: {text}" for text, names in members.items())

@@ -53,7 +53,7 @@ def save_slices(
             for image, _, label, sample_seed in sampler.stream(count, seed=seed, first=begin, condition=wish):
                 number = first + len(rows)
                 rows.append(table_row(sampler, number, seed=sample_seed, label=label))
-                yield number, label, from_unit(_averaged(image, size))
+                yield number, sampler.label_number(label), from_unit(_averaged(image, size))
 
     write_drawn(track(drawn(), sampler.recipe.name, sum(counts)), folder)
     write_table(pd.DataFrame(rows), table)

@@ -24,9 +24,8 @@ from torch import Tensor
 
 from mrisynth.disk import allocate
 from mrisynth.errors import MrisynthError
-from mrisynth.files import atomic, read_json, sha256_of, write_table
-from mrisynth.formats import check_format
-from mrisynth.labels import MISSING_LABEL, label_name, values_of
+from mrisynth.files import atomic, sha256_of, write_table
+from mrisynth.model_facts import read_facts
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family
 from mrisynth.one_class import OneClass
@@ -34,7 +33,8 @@ from mrisynth.progress import Progress
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
-from mrisynth.training.export import FORMAT, RECIPE, WEIGHTS
+from mrisynth.told import Label, told_of
+from mrisynth.training.export import RECIPE, WEIGHTS
 from mrisynth.training.precision import computing_in
 from mrisynth.weights_file import fill, read_weights
 from mrisynth.wishes import Condition, wish_of
@@ -51,9 +51,10 @@ class Samples:
         volumes: float32 [sample, x, y, z] in [-1, 1], background near -1, axes to right, front, top; of a model of
             slices [sample, row, column], row 0 at the top, in colour with a last axis of channels.
         low_resolution: the same at a quarter of the size.
-        labels: what the generator was told, as in :mod:`mrisynth.labels`; -1 without a condition. Of a model of one
-            class, which is told nothing, the label of that class.
+        labels: the class that the generator was told, as in :mod:`mrisynth.labels`, or the number of the source; -1
+            without a condition. Of a model of one class, which is told nothing, the label of that class.
         label_names: the same in words; ``n/a`` without a condition.
+        told: what each was told of every column of the condition, covariates in real units.
         seeds: seed of every sample's latent.
         affine: 4 x 4, voxel index to world mm.
     """
@@ -62,6 +63,7 @@ class Samples:
     low_resolution: np.ndarray
     labels: np.ndarray
     label_names: list[str]
+    told: list[dict[str, Any]]
     seeds: list[int]
     affine: np.ndarray
 
@@ -94,13 +96,12 @@ class Sampler:
         self.classes: list[str] = facts["classes"]
         self.columns: dict[str, list[str]] = {column["name"]: column["categories"] for column in facts["columns"]}
         self.only = OneClass.read(facts)
-        self._named = self.columns if self.only is None else self.only.columns
+        self._told = told_of(facts, named=None if self.only is None else self.only.columns)
         self.affine = np.array(facts["affine"])
         self.device = device
         self._family = family
         order = torch.channels_last_3d if self.recipe.dimensions == 3 else torch.contiguous_format
-        network = network.to(device, memory_format=order)
-        self.network = network.eval().requires_grad_(requires_grad=False)
+        self.network = network.to(device, memory_format=order).eval().requires_grad_(requires_grad=False)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Sampler:
@@ -119,8 +120,7 @@ class Sampler:
             raise MrisynthError(f"{folder / WEIGHTS} is not the file that {RECIPE} names (sha256); export it again.")
         recipe = ModelRecipe(**facts["model"])
         family = family_named(recipe.family)
-        sizes = [len(column["categories"]) for column in facts["columns"]]
-        network = family.network("generator", recipe, columns=sizes, seed=facts["seed"])
+        network = family.network("generator", recipe, columns=told_of(facts).columns, seed=facts["seed"])
         fill(network, read_weights(folder / WEIGHTS), source=folder / WEIGHTS)
         return cls(network, family, facts, device=device)
 
@@ -140,34 +140,35 @@ class Sampler:
         """
         if count < 1 or first < 0:
             raise MrisynthError(f"Found count {count} and first {first}; expected a count from 1 and a first from 0.")
-        drawn = list(self.stream(count, seed=seed, first=first, condition=condition))
+        drawn = self.stream(count, seed=seed, first=first, condition=condition)
         volumes, low, labels, seeds = zip(*drawn, strict=True)
         return Samples(
             volumes=np.stack(volumes),
             low_resolution=np.stack(low),
-            labels=np.array(labels, dtype=np.int64),
+            labels=np.array([self._told.number(label) for label in labels], dtype=np.int64),
             label_names=[self.label_name(label) for label in labels],
+            told=[self.values(label) for label in labels],
             seeds=list(seeds),
             affine=self.affine,
         )
 
     def stream(
         self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, int, int]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, Label, int]]:
         """Yield (volume, low-resolution volume, label, seed) one by one; arguments as :meth:`draw`."""
         for volume, low, label, sample_seed in self.stream_tensors(count, seed=seed, first=first, condition=condition):
             yield volume.float().cpu().numpy(), low.float().cpu().numpy(), label, sample_seed
 
     def stream_tensors(
         self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None
-    ) -> Iterator[tuple[Tensor, Tensor, int, int]]:
+    ) -> Iterator[tuple[Tensor, Tensor, Label, int]]:
         """Yield as :meth:`stream`, the volumes still on the device [x, y, z] and in the precision that made them."""
         seed = self.facts["seed"] if seed is None else seed
         wish = wish_of(condition, facts=self.facts, condition_input=self._family.condition_input(self.recipe))
         together = _TOGETHER if self.recipe.size <= _SMALL else 1
         for start in range(first - first % together, first + count, together):
             latents = torch.zeros(together, *self._family.latent_shape(self.recipe))
-            labels, seeds = [MISSING_LABEL] * together, [0] * together
+            labels, seeds = [self._told.nothing] * together, [0] * together
             wanted = range(max(first, start) - start, min(first + count, start + together) - start)
             for place in wanted:
                 seeds[place] = derive_seed(seed, "sample", self.recipe.name, start + place)
@@ -179,7 +180,7 @@ class Sampler:
                 label = labels[place] if self.only is None else self.only.label
                 yield volumes[place], low[place], label, seeds[place]
 
-    def generate(self, latents: Tensor, labels: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def generate(self, latents: Tensor, labels: Sequence[Label]) -> tuple[Tensor, Tensor]:
         """Return the images of latents [n, ...], ordered as :class:`Samples` says, and those in low resolution.
 
         They are on the device, in [-1, 1].
@@ -190,13 +191,22 @@ class Sampler:
             volumes, low = self._family.sample(self.network, latents.to(self.device), told)
         return _packed_order(volumes), _packed_order(low)
 
-    def label_name(self, label: int) -> str:
-        """Return a label in words, ``n/a`` where nothing is known."""
-        return label_name(label, self._named)
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent."""
+        return self._family.latent_shape(self.recipe)
 
-    def values(self, label: int) -> dict[str, str]:
+    def label_number(self, label: Label) -> int:
+        """Return the class number of a label, of covariates that of the source."""
+        return self._told.number(label)
+
+    def label_name(self, label: Label) -> str:
+        """Return the class of a label in words, ``n/a`` where nothing is known."""
+        return self._told.name(label)
+
+    def values(self, label: Label) -> dict[str, Any]:
         """Return what a label says of each condition column, ``n/a`` for nothing."""
-        return values_of(label, self._named)
+        return self._told.values(label)
 
 
 def write_shard(
@@ -240,9 +250,14 @@ def write_shard(
     write_table(pd.DataFrame(rows), table_path)
 
 
-def table_row(sampler: Sampler, number: int, *, seed: int, label: int) -> dict[str, Any]:
+def table_row(sampler: Sampler, number: int, *, seed: int, label: Label) -> dict[str, Any]:
     """Return a sample's row: number, seed, label, label_name, and the value of each condition column that it has."""
-    row = {"sample": number, "seed": seed, "label": label, "label_name": sampler.label_name(label)}
+    row = {
+        "sample": number,
+        "seed": seed,
+        "label": sampler.label_number(label),
+        "label_name": sampler.label_name(label),
+    }
     return row | sampler.values(label)
 
 
@@ -276,21 +291,3 @@ def _draw_and_write(
         for written in waiting:
             written.result()
     return rows
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """Return the content of a model's recipe.json.
-
-    Raises:
-        MrisynthError: it is missing, or not of this version.
-    """
-    facts = read_json(path)
-    try:
-        check_format(
-            facts.get("format", 1), known=FORMAT, path=path, what="model", written_by=facts.get("mrisynth_version", ""),
-            remedy="draw from it with that version, or export it again",
-        )  # fmt: skip
-        ModelRecipe(**facts["model"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise MrisynthError(f"{path} is no recipe of this version of mrisynth ({error}); export it again.") from error
-    return facts

@@ -13,9 +13,9 @@ from torch import nn
 from mrisynth.conditions import read_condition
 from mrisynth.errors import MrisynthError
 from mrisynth.files import sha256_of
+from mrisynth.model_facts import read_facts
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
-from mrisynth.sampling import read_facts
 from mrisynth.slice_tables import per_image
 from mrisynth.slices.predictions import write_predictions
 from mrisynth.slices.slice_set import open_slices

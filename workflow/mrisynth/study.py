@@ -5,27 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from mrisynth.cohorts import listing
+from mrisynth.augmentation_limits import augmentation_limits
 from mrisynth.cohorts.bundles import divide
 from mrisynth.cohorts.listing import ScanFile
-from mrisynth.cohorts.restricted import RESTRICTED, select_scans
+from mrisynth.cohorts.several import check_several, in_member, sources_of
+from mrisynth.cohorts.sources import future_path, list_study
 from mrisynth.colour import channels_of
 from mrisynth.configuration import complete, load_schema
+from mrisynth.covariate_checks import check_covariate_model
 from mrisynth.errors import ConfigError
 from mrisynth.image_checks import IMAGE_COHORTS, check_image_study
-from mrisynth.plain_text import check_path
 from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
-from mrisynth.redistribution import Redistribution, decide
+from mrisynth.redistribution import Redistribution, decide_all
 from mrisynth.slice_checks import check_asked_of_slices, check_only, check_slice_model
 
-IXI_FOLDER = Path("resources/ixi/T1")
-IXI_NAMES = Path("resources/ixi_t1_scans.tsv")
-_OF_SLICES = ("dimensions", "channels")
+_NO_KEYS = ("dimensions", "channels", "augmentation_scale")
 _IXI_PERSON = re.compile(r"IXI\d{3}")
 
 
@@ -46,6 +45,7 @@ class Study:
         """Validate ``config`` and check what a schema cannot: names that refer to one another."""
         study = cls(config=complete(config, load_schema(schema), source=source), source=source)
         check_image_study(config, study.config, source=source)
+        check_several(config, study.config, source=source)
         study._check_references()
         return study
 
@@ -73,14 +73,16 @@ class Study:
     def redistribution(self) -> Redistribution:
         """What may be done with the results, on whose word; whatever packs them for others asks here first."""
         cohort = self.config["cohort"]
-        local = cohort["name"] == "ixi" and cohort["folder"] is not None
-        own_scans = local and any(not _IXI_PERSON.fullmatch(scan.participant_id) for scan in self.scans)
-        return decide(cohort, own_scans=own_scans)
+        sources = sources_of(cohort)
+        local = {name for name, own in sources.items() if own["name"] == "ixi" and own["folder"] is not None}
+        scans = [scan for scan in self.scans if scan.member in local] if local else []
+        own_scans = {scan.member for scan in scans if not _IXI_PERSON.fullmatch(in_member(scan).participant_id)}
+        return decide_all(cohort, own_scans=own_scans)
 
     @cached_property
     def models(self) -> dict[str, ModelRecipe]:
         """The recipes of all models, by name; ``condition`` is the name of the condition's table."""
-        shared = {field.name for field in fields(ModelRecipe)} - {"name", "condition", "family_recipe", *_OF_SLICES}
+        shared = {field.name for field in fields(ModelRecipe)} - {"name", "condition", "family_recipe", *_NO_KEYS}
         return {
             replicate: ModelRecipe(
                 name=replicate,
@@ -88,7 +90,7 @@ class Study:
                 family_recipe=entry["recipe"],
                 dimensions=2 if entry["family"] in SLICE_FAMILIES else 3,
                 channels=channels_of(self.config["cohort"]),
-                **{key: entry[key] for key in shared} | self._mirroring(entry),
+                **{key: entry[key] for key in shared} | augmentation_limits(entry, self.config),
             )
             for name, entry in self.config["models"].items()
             for replicate in _replicates(name, entry["replicates"])
@@ -99,6 +101,11 @@ class Study:
         """The models that are trained from the same entry but for the seed, by the entry's name; one has none."""
         entries = self.config["models"].items()
         return {name: _replicates(name, entry["replicates"]) for name, entry in entries if entry["replicates"] > 1}
+
+    def sources_of(self, model: ModelRecipe) -> list[str]:
+        """Names of the sources of a model that is told covariates; none of any other."""
+        condition = self.config["conditions"].get(model.condition, {})
+        return list(condition["sources"]) if condition.get("kind") == "covariates" else []
 
     @property
     def volume_models(self) -> dict[str, ModelRecipe]:
@@ -141,12 +148,11 @@ class Study:
     def bundles(self) -> dict[str, list[ScanFile]]:
         """The scans by bundle, the unit of preprocessing jobs."""
         cohort = self.config["cohort"]
-        listed = self._listed(cohort)[: cohort["first_scans"]]
-        for path in filter(None, (scan.path or scan.dicom or scan.archive for scan in listed)):
-            check_path(str(path), key=f"{self.source}: {listing.FOLDER_KEY}")
+        listed = [] if self.of_images else list_study(cohort, source=self.source)
         divided = divide(listed, scans_per_job=self.config["preprocessing"]["scans_per_job"])
+        place = partial(future_path, cohort=cohort, folder=self.folder)
         return {
-            bundle: [scan if scan.path else replace(scan, path=self._future_path(scan, bundle)) for scan in scans]
+            bundle: [scan if scan.path else replace(scan, path=place(scan, bundle=bundle)) for scan in scans]
             for bundle, scans in divided.items()
         }
 
@@ -161,44 +167,6 @@ class Study:
         first = int(shard) * sampling["per_shard"]
         return first, min(sampling["per_shard"], sampling["count"] - first)
 
-    def _listed(self, cohort: Mapping[str, Any]) -> list[ScanFile]:
-        folder = Path(cohort["folder"]) if cohort["folder"] else None
-        names = Path(cohort["scan_names"]) if cohort["scan_names"] else None
-        match cohort["name"]:
-            case "ixi":
-                return listing.list_ixi(folder, names=names or (None if folder else IXI_NAMES))
-            case "bids" if folder is None:
-                raise ConfigError(f"{self.source}: the key cohort.folder is missing; a bids cohort needs its folder.")
-            case "bids":
-                return listing.list_bids(folder)
-            case name if name in IMAGE_COHORTS:
-                return []
-            case name if name in RESTRICTED:
-                return self._select(cohort)
-            case _:
-                return listing.list_simulated(cohort["participants"])
-
-    def _select(self, cohort: Mapping[str, Any]) -> list[ScanFile]:
-        try:
-            return select_scans(cohort).scans
-        except ConfigError as error:
-            raise ConfigError(f"{self.source}: {error}") from error
-
-    def _future_path(self, scan: ScanFile, bundle: str) -> Path:
-        if scan.dicom:
-            return Path(self.folder, "cohort", "nifti", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
-        if scan.archive:
-            return Path(self.folder, "cohort", "unpacked", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
-        if self.config["cohort"]["name"] == "simulated":
-            return Path(self.folder, "cohort", "simulated", f"bundle-{bundle}", f"{scan.scan}_T1w.nii.gz")
-        return IXI_FOLDER / f"{scan.scan}-T1.nii.gz"
-
-    def _mirroring(self, entry: Mapping[str, Any]) -> dict[str, bool]:
-        """Forbid to mirror slices when one is sagittal: there left and right of the picture are front and back."""
-        planes = {position["plane"] for position in self.config["slices"]["positions"]}
-        forbidden = entry["family"] in SLICE_FAMILIES and "sagittal" in planes
-        return {"augmentation_flip": False} if forbidden else {}
-
     def _condition_table(self, entry: Mapping[str, Any]) -> str:
         name = entry["condition"]
         kind = self.config["conditions"].get(name, {}).get("kind")
@@ -207,7 +175,7 @@ class Study:
     def _check_references(self) -> None:
         config = self.config
         try:
-            decide(config["cohort"])
+            decide_all(config["cohort"])
         except ConfigError as error:
             raise ConfigError(f"{self.source}: {error}") from None
         for name, entry in config["models"].items():
@@ -219,6 +187,8 @@ class Study:
         for name, condition in config["conditions"].items():
             if condition["kind"] == "categorical" and "columns" not in condition:
                 raise ConfigError(f"{self.source}: conditions.{name}.columns is missing; name columns of scans.tsv.")
+            if condition["kind"] == "covariates" and "sources" not in condition:
+                raise ConfigError(f"{self.source}: conditions.{name}.sources is missing; say what which scans know.")
         for key, names, known in (
             ("evaluation.features", config["evaluation"]["features"], config["features"]),
             ("evaluation.validation_features", _named(config["evaluation"]["validation_features"]), config["features"]),
@@ -246,6 +216,7 @@ class Study:
                 f"{self.source}: models.{name}.condition is {entry['condition']}; known are {', '.join(known)}."
             )
         check_only(name, self.config, source=self.source)
+        check_covariate_model(name, entry, known[entry["condition"]], source=self.source)
         largest = self.config["preprocessing"]["size"]
         if entry["size"] > largest and entry["family"] not in SLICE_FAMILIES:
             raise ConfigError(

@@ -155,6 +155,7 @@ class TrainingJob:
             lengths=_lengths(self.lengths),
             columns=data.condition.columns,
             classes=data.condition.classes,
+            covariates=data.condition.covariates,
             files=ChunkFiles(
                 previous=_path(self.previous),
                 start=_path(self.start),

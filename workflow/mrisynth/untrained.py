@@ -42,6 +42,7 @@ def draw_untrained(
             field_mm=facts["field_mm"],
             folder=folder,
             seed=facts["seed"],
+            covariates=facts.get("covariates"),
         )
         write_shard(
             Sampler.load(folder, device=device),

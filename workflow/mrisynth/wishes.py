@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from mrisynth.covariate_wishes import CovariateWish, covariate_wish_of
 from mrisynth.errors import MrisynthError
 from mrisynth.files import MISSING
 from mrisynth.labels import MISSING_LABEL, label_of
 from mrisynth.one_class import OneClass
 from mrisynth.seeds import numpy_generator
 
-Condition = str | int | Mapping[str, str] | None
-"""A class by name or number, values of some columns (``n/a`` asks for a missing value), or None for no wish."""
+Condition = str | int | Mapping[str, Any] | None
+"""A class by name or number, values of some columns (``n/a`` asks for a missing value), or None for no wish.
+
+Of covariates a source, or values in real units."""
 
 _LEARNS_GAPS = ("embedding", "embedding_per_column")
 
@@ -35,7 +38,7 @@ class Wish:
         return labels[int(numpy_generator(sample_seed, "label").choice(len(labels), p=shares))]
 
 
-def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: str) -> Wish:
+def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: str) -> Wish | CovariateWish:
     """Return what a wish means for a model.
 
     Columns without a wish are drawn as often as their values stood in the training set beside the wished ones; values
@@ -50,6 +53,8 @@ def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: 
         MrisynthError: for a class, column or value that the model does not have; for a missing value where it never
             learnt what that means.
     """
+    if "covariates" in facts:
+        return covariate_wish_of(condition, facts=facts)
     if not facts["classes"] and condition is None:
         return Wish(shares={MISSING_LABEL: 1.0})
     if (one := OneClass.read(facts)) is not None:

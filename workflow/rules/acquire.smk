@@ -129,11 +129,7 @@ rule build_cohort:
         mem=memory(4),
         runtime="1h",
     params:
-        cohort={
-            key: value
-            for key, value in STUDY.config["cohort"].items()
-            if key not in ("redistribution", "class_column", "colour")
-        },
+        cohort=told_of(STUDY.config["cohort"]),
         files=files_of_cohort,
         seed=STUDY.seed,
     script:

@@ -1,10 +1,11 @@
 rule make_condition:
-    """Write what models are told about each scan: nothing, joint categories, or a random control."""
+    """Write what models are told about each scan: nothing, joint categories, covariates, or a random control."""
     input:
         scans="<results>/cohort/scans.tsv",
         index=index_of_scans,
         accepted=accepted_images,
         matched=matched_of_condition,
+        regions=regions_of_condition,
     output:
         table="<results>/conditions/{condition}.tsv",
         classes="<results>/conditions/{condition}.json",

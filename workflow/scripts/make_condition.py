@@ -6,6 +6,8 @@ from pathlib import Path
 from mrisynth.clusters.verdict import judge
 from mrisynth.cohorts.split_matching import read_matched
 from mrisynth.conditions import build_condition, write_condition
+from mrisynth.covariate_condition import build_covariate_condition
+from mrisynth.covariate_tables import covariate_table
 from mrisynth.files import read_json, read_table
 from mrisynth.joblog import running
 
@@ -18,11 +20,12 @@ with running(snakemake):
     clusters, facts = found.get("clusters"), found.get("facts")
     origin = read_json(facts) if facts else {}
     warnings = judge(origin, where=str(Path(facts).with_suffix(".html")), **snakemake.params.judge) if facts else []
-    condition = build_condition(
-        snakemake.wildcards.condition,
-        scans,
-        seed=snakemake.params.seed,
-        clusters=read_table(clusters) if clusters else None,
-        **snakemake.params.condition,
-    )
+    name, settings, seed = snakemake.wildcards.condition, snakemake.params.condition, snakemake.params.seed
+    if settings["kind"] == "covariates":
+        known = covariate_table(scans, read_table(found.regions[0]) if found.regions else None)
+        condition = build_covariate_condition(name, known, sources=settings["sources"], seed=seed)
+    else:
+        told = {key: value for key, value in settings.items() if key != "sources"}
+        clusters = read_table(clusters) if clusters else None
+        condition = build_condition(name, scans, seed=seed, clusters=clusters, **told)
     write_condition(replace(condition, origin=origin, warnings=warnings), Path(snakemake.output.table))

@@ -33,6 +33,7 @@ class ScanFile:
         file_name: name of the image, such as ``IXI012-HH-1211-T1.nii.gz``.
         dicom: folder of the DICOM series that a job converts to the image; None for any other image.
         archive: zip file that a job unpacks the image from; None for any other image.
+        member: the cohort that it is from, where a study has several; empty where it has one.
     """
 
     scan: str
@@ -41,6 +42,7 @@ class ScanFile:
     file_name: str = ""
     dicom: Path | None = None
     archive: Path | None = None
+    member: str = ""
 
 
 def list_ixi(folder: Path | None, *, names: Path | None) -> list[ScanFile]:

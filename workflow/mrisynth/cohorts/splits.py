@@ -119,7 +119,7 @@ def balance_table(participants: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         participants: one row a participant, with ``split`` and any of ``sex``, ``age`` (years), ``site``,
-            ``diagnosis``.
+            ``diagnosis``, and ``source``, which counts where there are several.
 
     Returns:
         One row per variable, level and split: ``variable``, ``level`` (``missing`` is a level too), ``split``,
@@ -133,7 +133,8 @@ def balance_table(participants: pd.DataFrame) -> pd.DataFrame:
         | {"value": len(part) / max(len(participants), 1), "smd": np.nan}
         for split, part in by_split.items()
     ]
-    for variable in ("sex", "site", "diagnosis"):
+    several = "source" in participants and participants["source"].nunique() > 1
+    for variable in (*["source"] * several, "sex", "site", "diagnosis"):
         if variable in participants:
             rows.extend(_shares(by_split, variable))
     if "age" in participants:

@@ -18,6 +18,8 @@ from mrisynth.provenance.contents import content_of
 
 _LOG = logging.getLogger(__name__)
 _KNOWN = ("sex", "age", "age_tercile", "site", "diagnosis")
+_SOURCE = "source"
+_OF_SCANS = ("site", "sex", "age", "age_tercile", "diagnosis")
 _RECORDS = ("conflicts", "rejected")
 _VISIT = re.compile(r"-ses-([A-Za-z0-9]+)(-|$)")
 
@@ -26,7 +28,7 @@ def build_cohort(
     scan_files: Sequence[ScanFile],
     demographics: pd.DataFrame,
     *,
-    source: str,
+    source: str | Mapping[str, str],
     seed: int,
     fractions: Mapping[str, float],
     stratify: Sequence[str] = (),
@@ -39,16 +41,18 @@ def build_cohort(
     values. What is known of a scan itself (its visit, the age and the diagnosis at that visit) stands before what is
     known of the person; age and diagnosis of a person with such values are those at the first scan, in the order of
     the names of the scans, which is the order of time where a cohort has several. Age terciles are cut at the
-    quantiles of all persons of ``demographics`` who have an age, scanned or not; with ages of scans, at those of the
-    participants. The site comes from an IXI file name, else from ``scan_values``, else from ``demographics``.
+    quantiles of all persons of ``demographics`` who have an age, scanned or not; with ages of scans, or several
+    cohorts, at those of the participants. The site comes from an IXI file name, else from ``scan_values``, else from
+    ``demographics``.
 
     Args:
         scan_files: the scans, in any order.
         demographics: one row a person: ``participant_id`` and whatever is known (sex, age in years, site, diagnosis,
             further columns, which are kept); ``agreed_tercile`` stands in where the age is missing.
-        source: kind of cohort, such as ``ixi``.
+        source: kind of cohort, such as ``ixi``; or participant -> cohort, where a study has several.
         seed: the study's seed, for the splits.
-        fractions: shares of participants, ``{"test": 0.2, "validation": 0.1}``; expected ones without strata.
+        fractions: shares of the participants of each cohort, ``{"test": 0.2, "validation": 0.1}``; expected ones
+            without strata.
         stratify: columns of the participants table within which the shares hold; none: the ID alone decides.
         scan_values: one row a scan: ``scan`` and any of visit, age, site, diagnosis and further columns, which are
             kept in the scans table; None where only persons are known.
@@ -56,8 +60,8 @@ def build_cohort(
 
     Returns:
         participants: participant_id, source, sex, age, age_tercile, site, diagnosis, further columns, split.
-        scans: scan, participant_id, visit, site, sex, age, age_tercile, diagnosis, split, t1w (path), sha256
-            (missing where the file is), further columns; sorted by scan.
+        scans: scan, participant_id, source (where there are several), visit, site, sex, age, age_tercile, diagnosis,
+            split, t1w (path), sha256 (missing where the file is), further columns; sorted by scan.
 
     Raises:
         MrisynthError: a scan name or a row of a table occurs twice, nobody is left to train on, or no participant of
@@ -69,22 +73,28 @@ def build_cohort(
     listed = _listed(scan_files)
     ids = sorted(set(listed["participant_id"]))
     if source == "bids":
-        _check_some_match(ids, known)
+        check_some_match(ids, known)
     participants = pd.DataFrame({"participant_id": pd.Series(ids, dtype="str")})
     participants = participants.merge(known, on="participant_id", how="left", validate="one_to_one")
-    participants["source"] = source
+    several = not isinstance(source, str)
+    participants["source"] = participants["participant_id"].map(source) if several else source
     scans = _with_scan_values(
         listed.merge(participants, on="participant_id", how="left", suffixes=("_file", ""), validate="many_to_one"),
         values,
     )
     for name in {"age", "diagnosis"} & set(values):
         participants[name] = participants["participant_id"].map(_at_first_scan(scans, name))
-    bounds = age_bounds_years or age_tercile_bounds_years((participants if "age" in values else known)["age"])
+    bounds = age_bounds_years or age_tercile_bounds_years(
+        (participants if several or "age" in values else known)["age"]
+    )
     for table in (participants, scans):
         table["age_tercile"] = terciles(table["age"], bounds).fillna(table["participant_id"].map(agreed).astype("str"))
     participants["site"] = participants["participant_id"].map(_one_site(scans))
     shares = {f"{split}_fraction": fraction for split, fraction in fractions.items()}
-    splits = assign_splits(ids, seed=seed, strata=strata_of(participants, stratify), **shares)
+    strata = strata_of(participants, stratify)
+    splits: dict[str, str] = {}
+    for _, own in participants.groupby("source"):
+        splits |= assign_splits(own["participant_id"], seed=seed, strata=strata, **shares)
     _check_splits(splits, fractions)
     participants["split"], scans["split"] = (table["participant_id"].map(splits) for table in (participants, scans))
     _report(participants, known, scans)
@@ -94,8 +104,25 @@ def build_cohort(
     files = ["t1w", "sha256", *others, *of_scans]
     return (
         participants[["participant_id", "source", *_KNOWN, *others, *records, "split"]],
-        scans[["scan", "participant_id", "visit", "site", "sex", "age", "age_tercile", "diagnosis", "split", *files]],
+        scans[["scan", "participant_id", *[_SOURCE] * several, "visit", *_OF_SCANS, "split", *files]],
     )
+
+
+def check_some_match(ids: Sequence[str], known: pd.DataFrame) -> None:
+    """Refuse a ``participants.tsv`` with rows of which none is of a participant with a scan.
+
+    Args:
+        ids: of the participants with a scan.
+        known: one row a person, with ``participant_id``.
+
+    Raises:
+        MrisynthError: naming an ID of each.
+    """
+    if len(known) and not set(ids) & set(known["participant_id"]):
+        raise MrisynthError(
+            f"participants.tsv describes none of the {len(set(ids))} participants with a scan: it has IDs such as "
+            f"{known['participant_id'].iloc[0]}, the scans such as {min(ids)}; make them equal."
+        )
 
 
 def _checked_demographics(demographics: pd.DataFrame) -> pd.DataFrame:
@@ -157,14 +184,6 @@ def _listed(scan_files: Sequence[ScanFile]) -> pd.DataFrame:
     if len(repeated):
         raise MrisynthError(f"scan {repeated.iloc[0]} is listed twice; every scan needs its own name.")
     return table
-
-
-def _check_some_match(ids: Sequence[str], known: pd.DataFrame) -> None:
-    if len(known) and not set(ids) & set(known["participant_id"]):
-        raise MrisynthError(
-            f"participants.tsv describes none of the {len(ids)} participants with a scan: it has IDs such as "
-            f"{known['participant_id'].iloc[0]}, the scans such as {ids[0]}; make them equal."
-        )
 
 
 def _one_site(scans: pd.DataFrame) -> dict[str, str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mrisynth.models.interface import Family
 
 VOLUME_FAMILIES = {"hagan": "Hagan", "wgp_hagan": "WgpHagan"}
-FAMILIES = VOLUME_FAMILIES | {"pacgan": "Pacgan", "stylegan": "Stylegan", "r3gan": "R3gan"}
+FAMILIES = VOLUME_FAMILIES | {"pacgan": "Pacgan", "stylegan": "Stylegan", "r3gan": "R3gan", "mssg": "Mssg"}
 
 
 def family(name: str) -> Family:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from mrisynth.models.hagan_losses import critic_loss, generator_loss, global_enc
 from mrisynth.models.hagan_settings import HaganSettings
 from mrisynth.models.hagan_step import Step
 from mrisynth.models.interface import Batch, Stage, State
+from mrisynth.networks.covariate_vector import CovariateVector
 from mrisynth.networks.hagan_critics import LowCritic, SlabCritic
 from mrisynth.networks.hagan_encoders import GlobalEncoder, SlabEncoder
 from mrisynth.networks.hagan_generator import HaganGenerator
@@ -67,7 +67,7 @@ class Hagan:
     def network(self, name: str, recipe: ModelRecipe, *, columns: Sequence[int], seed: int) -> nn.Module:
         """Return one untrained network, on the CPU."""
         settings, size, width = self.settings(recipe), recipe.size, self.settings(recipe).width
-        critic = {"width": width, "classes": prod(columns) if columns else 0, "spectral_norm": settings.spectral_norm}
+        critic = {"width": width, "classes": CovariateVector(columns).vector, "spectral_norm": settings.spectral_norm}
         with seeded(seed, recipe.name, name):
             match name:
                 case "generator":
@@ -99,7 +99,8 @@ class Hagan:
         groups |= {name: (list(networks[name].parameters()), "encoder") for name in names[3:]}
         return State(
             recipe=recipe,
-            classes=prod(columns) if columns else 0,
+            classes=CovariateVector(columns).classes,
+            columns=columns,
             networks=networks,
             averages={"generator": average},
             optimisers={

@@ -13,7 +13,6 @@ from mrisynth.networks.hagan_encoders import encode_features
 from mrisynth.training.losses import (
     adversarial_critic_loss,
     adversarial_generator_loss,
-    class_loss,
     slope_one_penalty,
     zero_centred_penalty,
 )
@@ -36,14 +35,14 @@ class Judgement:
 
 def critic_loss(step: Step, piece: slice) -> Tensor:
     """Return the loss of both critics; the generator gets no gradient."""
-    settings, labels = step.settings, step.labels(piece)
+    settings = step.settings
     with torch.no_grad():
         fakes = step.fakes(piece)
     found = {
         branch: _judge(step, branch, piece, real=real, fake=fake.to(real.dtype))
         for branch, real, fake in zip(BRANCHES, step.reals(piece), fakes, strict=True)
     }
-    total = torch.zeros((), device=labels.device)
+    total = torch.zeros((), device=step.batch.images.device)
     for branch, judged in _heard(step, found).items():
         loss = adversarial_critic_loss(settings.loss, judged.real, judged.fake) + judged.penalty
         known = judged.real if settings.loss == "logistic" else judged.real - judged.fake
@@ -52,10 +51,10 @@ def critic_loss(step: Step, piece: slice) -> Tensor:
             piece, **{f"critic_{branch}": loss, f"right_{branch}": right, f"sign_{branch}": known.sign().mean()}
         )
         if judged.real_logits is not None:
-            named = class_loss(judged.real_logits, labels, batch_labels=step.batch.labels)
+            named = step.told_loss(judged.real_logits, piece, of_fakes=False)
             step.record(piece, **{f"class_{branch}": named})
             if settings.classify_fakes:
-                named = named + class_loss(judged.fake_logits, labels, batch_labels=step.batch.labels)
+                named = named + step.told_loss(judged.fake_logits, piece, of_fakes=True)
             loss = loss + settings.condition_weight * named
         total = total + settings.critic_loss_scale * loss
     return total
@@ -63,7 +62,7 @@ def critic_loss(step: Step, piece: slice) -> Tensor:
 
 def generator_loss(step: Step, piece: slice) -> Tensor:
     """Return the loss of the generator; the critics must not gather gradients meanwhile."""
-    settings, labels = step.settings, step.labels(piece)
+    settings = step.settings
     weights = {"high": settings.high_weight, "low": 1.0, "both": 1.0}
     fakes = step.fakes(piece)
     reals = step.reals(piece) if settings.loss == "relativistic" else (None, None)
@@ -71,11 +70,11 @@ def generator_loss(step: Step, piece: slice) -> Tensor:
         branch: _compare(step, branch, piece, real=real, fake=fake)
         for branch, real, fake in zip(BRANCHES, reals, fakes, strict=True)
     }
-    total = torch.zeros((), device=labels.device)
+    total = torch.zeros((), device=step.batch.images.device)
     for branch, judged in _heard(step, found).items():
         loss = adversarial_generator_loss(settings.loss, judged.fake, judged.real)
         step.record(piece, **{f"generator_{branch}": loss})
-        named = class_loss(judged.fake_logits, labels, batch_labels=step.batch.labels)
+        named = step.told_loss(judged.fake_logits, piece, of_fakes=True)
         loss = loss + settings.condition_weight_generator * named
         total = total + weights[branch] * loss
     if settings.consistency_weight:

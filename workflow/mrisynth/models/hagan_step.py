@@ -11,6 +11,7 @@ from torch.nn import functional
 from mrisynth.models.hagan_settings import HaganSettings
 from mrisynth.models.interface import Batch, State
 from mrisynth.training.augmentation import AugmentationDraw, augment
+from mrisynth.training.covariate_losses import told_loss
 from mrisynth.training.precision import computing_in
 
 BRANCHES = ("high", "low")
@@ -22,7 +23,7 @@ class Step:
     """One optimiser step, drawn before it is taken, so that it can be taken piece by piece, and again if need be.
 
     Attributes:
-        batch: the reals; labels also for the fakes.
+        batch: the reals; what is asked of the fakes is known of the reals, too, as far as they have no gaps.
         starts: first voxel of each image's slab.
         latents: [batch, latent].
         mix: [batch], where between reals and fakes the slope is held to one.
@@ -47,8 +48,13 @@ class Step:
         return self.state.networks["generator"]
 
     def labels(self, piece: slice) -> Tensor:
-        """Return the labels of a piece of the batch."""
-        return self.batch.labels[piece]
+        """Return what fakes of a piece are told to be: the labels of the reals, of covariates without gaps."""
+        return self.batch.asked[piece]
+
+    def told_loss(self, heads: Tensor | None, piece: slice, *, of_fakes: bool) -> Tensor:
+        """Return how far a critic's heads are from the labels of reals, or from what fakes were told to be."""
+        labels = self.batch.asked if of_fakes else self.batch.labels
+        return told_loss(heads, labels[piece], columns=self.state.columns, batch_labels=labels)
 
     def slab_features(self, piece: slice) -> list[int]:
         """Return the first slice of A of each slab; a slab that is not aligned with A begins inside that slice."""

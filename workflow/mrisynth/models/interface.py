@@ -17,11 +17,20 @@ from mrisynth.training.steps import Stepper
 class Batch:
     """Real images in [-1, 1] and their class numbers [batch]; -1 is missing.
 
-    Volumes are [batch, 1, size, size, size], slices [batch, channels, size, size] with row 0 at the top.
+    Volumes are [batch, 1, size, size, size], slices [batch, channels, size, size] with row 0 at the top. Under a
+    condition of covariates labels are rows, see :mod:`mrisynth.networks.covariate_columns`, in which NaN is what a
+    source does not know of a scan; ``completed`` are the same rows with what is missing drawn beside what is known,
+    anew in each batch.
     """
 
     images: Tensor
     labels: Tensor
+    completed: Tensor | None = None
+
+    @property
+    def asked(self) -> Tensor:
+        """What a generator is told to make: labels without gaps, or the labels where no gap is filled."""
+        return self.labels if self.completed is None else self.completed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +48,7 @@ class State:
     Attributes:
         recipe: the model's recipe.
         classes: number of condition classes; 0 without a condition.
+        columns: those of the condition, as networks are given them, where its losses ask for them.
         networks: trained networks by name.
         averages: moving averages of those networks that the samples are made with, by the same names.
         optimisers: optimisers by name.
@@ -66,6 +76,7 @@ class State:
     best: dict[str, Any] | None = None
     chosen: list[dict[str, Any]] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
+    columns: Sequence[int] = ()
     stepper: Stepper = field(default_factory=Stepper)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mrisynth.models.interface import State
+from mrisynth.models.recorded import Recorded
 from mrisynth.training.augmentation import AugmentationDraw
 from mrisynth.training.losses import relativistic_critic_loss, relativistic_generator_loss, zero_centred_penalty
 from mrisynth.training.precision import computing_in
@@ -15,7 +16,7 @@ from mrisynth.training.slice_augmentation import augment_slices
 
 
 @dataclass(kw_only=True)
-class R3ganStep:
+class R3ganStep(Recorded):
     """One optimiser step with all that was drawn for it, so that it can be taken piece by piece, and again if need be.
 
     Attributes:
@@ -24,16 +25,13 @@ class R3ganStep:
         latents: [batch, latent].
         draw: augmentation of the images, the same for a real and its fake; None for none.
         penalty_weight: of R1 + R2, halved; 0 in a step without penalty.
-        recorded: (name, first image of the piece) -> that piece's part of the mean over the batch.
     """
 
     state: State
     images: Tensor
-    labels: Tensor
     latents: Tensor
     draw: AugmentationDraw | None = None
     penalty_weight: float = 0.0
-    recorded: dict[tuple[str, int], Tensor] = field(default_factory=dict)
 
     def fakes(self, piece: slice) -> Tensor:
         """Return new images of the generator, in 32-bit floats."""
@@ -45,18 +43,6 @@ class R3ganStep:
         seen = images if self.draw is None else augment_slices(images, self.draw.part(piece))
         with computing_in(precision, images):
             return self.state.networks["critic"](seen, self.labels[piece]).float()
-
-    def record(self, piece: slice, **values: Tensor) -> None:
-        """Keep a piece's values for the curve."""
-        share = (piece.stop - piece.start) / len(self.labels)
-        self.recorded |= {(name, piece.start): value.detach().float() * share for name, value in values.items()}
-
-    def means(self) -> dict[str, Tensor]:
-        """Return this process's part of the means over the batch."""
-        found: dict[str, Tensor] = {}
-        for (name, _), part in self.recorded.items():
-            found[name] = found[name] + part if name in found else part
-        return found
 
 
 def critic_loss(step: R3ganStep, piece: slice) -> Tensor:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mrisynth.models.interface import State
 from mrisynth.models.progressive_settings import ProgressiveSettings
+from mrisynth.models.recorded import Recorded
 from mrisynth.training.augmentation import AugmentationDraw
 from mrisynth.training.precision import computing_in
 from mrisynth.training.slice_augmentation import augment_slices
 
 
 @dataclass(kw_only=True)
-class SliceStep:
+class SliceStep(Recorded):
     """One optimiser step, drawn before it is taken, so that it can be taken piece by piece, and again if need be.
 
     The critic's channel of the spread looks at the images that it sees together: those of a piece, where the batch is
@@ -30,19 +31,16 @@ class SliceStep:
         draw: augmentation, the same for a real and its fake; None for none.
         kept: fakes of the whole batch with what their gradient needs, from the critic's step for the generator's.
         keeps: whether the critic's step is to keep its fakes.
-        recorded: (name, first image of the piece) -> that piece's part of the mean over the batch.
     """
 
     state: State
     settings: ProgressiveSettings
     images: Tensor
-    labels: Tensor
     inputs: Mapping[str, Tensor]
     mix: Tensor
     draw: AugmentationDraw | None = None
     kept: Tensor | None = None
     keeps: bool = False
-    recorded: dict[tuple[str, int], Tensor] = field(default_factory=dict)
 
     def fakes_for_critic(self, piece: slice) -> Tensor:
         """Return fakes without their gradient; keep them with it if asked to, and if the piece is the batch."""
@@ -77,18 +75,6 @@ class SliceStep:
         """Return the scores [piece], computed in 32 bits, for a penalty of their slope."""
         with computing_in("fp32", seen):
             return self.state.networks["critic"](seen, classify=False, for_slope=True)[0]
-
-    def record(self, piece: slice, **values: Tensor) -> None:
-        """Keep a piece's values for the curve."""
-        share = (piece.stop - piece.start) / len(self.labels)
-        self.recorded |= {(name, piece.start): value.detach().float() * share for name, value in values.items()}
-
-    def means(self) -> dict[str, Tensor]:
-        """Return this process's part of the means over the batch."""
-        found: dict[str, Tensor] = {}
-        for (name, _), part in self.recorded.items():
-            found[name] = found[name] + part if name in found else part
-        return found
 
 
 class Taken:

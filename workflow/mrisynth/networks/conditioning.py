@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mrisynth.networks.covariate_columns import CovariateColumns
+from mrisynth.networks.covariate_vector import CovariateVector
+
 EMBEDDED = 32
 
 
@@ -112,8 +115,29 @@ CONDITION_INPUTS = {
 }
 
 
+class EmbeddedCovariates(ConditionInput):
+    """A linear map of the source and all covariates, numbers as they are; what is missing counts nothing."""
+
+    vector = EMBEDDED
+
+    def __init__(self, columns: Sequence[int], *, edge: int) -> None:
+        super().__init__()
+        self.told = CovariateVector(columns)
+        self.linear = nn.Linear(self.told.vector, EMBEDDED)
+        nn.init.normal_(self.linear.weight)  # so that a number weighs as much as the row of a table does
+
+    def forward(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vector and nothing, of rows of labels [batch, columns]."""
+        return self.linear(self.told(labels)), labels.new_empty(len(labels), 0)
+
+
 def condition_input(kind: str, columns: Sequence[int], *, edge: int) -> ConditionInput:
-    """Return the module of that kind for columns with so many categories each; without columns, no condition."""
+    """Return the module of that kind for columns with so many categories each; without columns, no condition.
+
+    Covariates enter in one way, whatever the kind.
+    """
+    if isinstance(columns, CovariateColumns):
+        return EmbeddedCovariates(columns, edge=edge)
     return CONDITION_INPUTS[kind](columns, edge=edge) if columns else ConditionInput()
 
 

@@ -30,6 +30,24 @@ _FIGURES = {  # folder of the picture: title, caption
         "Tissue where label maps have the structure, by class; all slices are measured in one region, the mean over "
         "the positions. The difference of the classes (d, in standard deviations) should be that of real slices.",
     ),
+    "control": (
+        "What {} was asked for, and what was measured in its samples",
+        "Each dot is a sample that was told what is true of a real test slice; a regressor trained on real slices "
+        "measured it. The ceiling is what the regressor reaches on real slices.",
+    ),
+    "control_grid": (
+        "Samples of {} over two covariates",
+        "At one latent, from the 2 % to the 98 % quantile of both covariates; the others stand at their means.",
+    ),
+    "control_extremes": (
+        "Samples of {} with each covariate at both its ends",
+        "At the same latents; red is where the highest value is brighter than the lowest, blue where it is darker.",
+    ),
+    "control_strata": (
+        "The strata prediction score of {}",
+        "What the regressor says of samples against what it says of real slices of the same label, within thirds of "
+        "the covariates.",
+    ),
     "self_distance": (
         "How far two halves of the samples of {} are apart",
         "Fréchet and kernel distance of random halves of one number: means and 5th to 95th percentile over the "

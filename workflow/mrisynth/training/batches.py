@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -14,6 +15,8 @@ from mrisynth.errors import MrisynthError
 from mrisynth.models.interface import Batch
 from mrisynth.seeds import numpy_generator
 from mrisynth.store import to_unit
+
+Complete = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 _SHARE_OF_DEVICE = 0.4  # of a GPU's free memory that the images may take
 
@@ -29,7 +32,8 @@ class Batches:
         images: uint8 [scan, x, y, z], slices [image, row, column] or [image, row, column, channel], 0 .. 255 (a memory
             map is read batch by batch unless a GPU holds it).
         rows: rows of ``images`` that are trained on.
-        labels: class numbers aligned with ``rows``; -1 is missing.
+        labels: class numbers aligned with ``rows``; -1 is missing. Of covariates rows, see
+            :mod:`mrisynth.networks.covariate_columns`, the source first.
         batch_size: images in a batch.
         seed: the study's seed.
         model: name of the model.
@@ -40,6 +44,8 @@ class Batches:
         weights: aligned with ``rows``, above 0: how often each image is shown beside the others; None for all alike.
             An epoch stays as long as it was and shows an image so often as its share of the weights says, rounded up
             or down by chance. With ``balanced`` the share of a class is its mean weight, however many images it has.
+        complete: fills the gaps of a batch's rows of covariates, float64 [batch, columns], by a generator of that
+            batch.
 
     Attributes:
         waited_seconds: seconds that the caller waited for batches so far: for the images to be read, and for the host
@@ -51,20 +57,22 @@ class Batches:
 
     def __init__(
         self, images: np.ndarray, *, rows: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, model: str,
-        device: str, balanced: bool = False, weights: np.ndarray | None = None,
+        device: str, balanced: bool = False, weights: np.ndarray | None = None, complete: Complete | None = None,
     ) -> None:  # fmt: skip
         if not len(rows):
             raise MrisynthError(f"Model {model}: found no training image; the training split of its cohort is empty.")
         if len(rows) != len(labels):
             raise MrisynthError(f"Model {model}: {len(rows)} training images but {len(labels)} labels; one label each.")
         self.rows = np.asarray(rows, dtype=np.int64)
-        self.labels = torch.from_numpy(np.array(labels, dtype=np.int64))
+        labels = np.asarray(labels)
+        self.labels = torch.from_numpy(labels.astype(np.int64 if labels.ndim == 1 else np.float32))
+        self._complete, self._entity = complete, (seed, "completed", model)
         self.batch_size = batch_size
         self.device = torch.device(device)
         self.waited_seconds = 0.0
         self._images = images
         self._on_device = _on_device(images, self.rows, self.device)
-        balancing = self.labels.numpy() if balanced else None
+        balancing = (labels if labels.ndim == 1 else labels[:, 0]).astype(np.int64) if balanced else None
         self._stream = (
             _Stream(balancing, count=len(self.rows), seed=seed, model=model)
             if weights is None
@@ -78,7 +86,12 @@ class Batches:
         started = time.perf_counter()
         places = self._places(number)
         packed = self._read(number, places) if self._on_device is None else self._on_device[self._sent(places)]
-        batch = Batch(images=as_images(packed), labels=self._sent(self.labels[places]))
+        labels = self.labels[places]
+        completed = None
+        if self._complete is not None:
+            filled = self._complete(labels.double().numpy(), numpy_generator(*self._entity, number))
+            completed = self._sent(torch.from_numpy(filled).float())
+        batch = Batch(images=as_images(packed), labels=self._sent(labels), completed=completed)
         self.waited_seconds += time.perf_counter() - started
         return batch
 

@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mrisynth.covariates.rows import CovariateRows
 from mrisynth.errors import MrisynthError
 from mrisynth.files import write_table
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family, State
 from mrisynth.recipes import ModelRecipe
+from mrisynth.seeds import numpy_generator
 from mrisynth.training.batches import Batches
 from mrisynth.training.export import export_model
 from mrisynth.training.loop import Judge, run_updates
+from mrisynth.training.preview import SAMPLES
 from mrisynth.training.schedule import Schedule
 from mrisynth.training.selection import judge_of
 from mrisynth.training.start import start_from
@@ -74,6 +77,7 @@ def train_chunk(
     weights: np.ndarray | None = None,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     lengths: Mapping[str, int] | None = None,
+    covariates: CovariateRows | None = None,
 ) -> State:
     """Train one chunk of a model, write its files and return its state.
 
@@ -84,7 +88,7 @@ def train_chunk(
         images: uint8 [scan, x, y, z], slices [image, row, column] or in colour with a last axis of channels; 0 .. 255,
             background 0.
         rows: rows of ``images`` in the training split.
-        labels: class numbers aligned with ``rows``; below 0 is missing.
+        labels: class numbers aligned with ``rows``; below 0 is missing. Of covariates their rows.
         columns: condition columns and their categories; empty for an unconditional model.
         classes: names of the joint classes; empty for an unconditional model.
         files: what is read and written.
@@ -98,6 +102,7 @@ def train_chunk(
         validation: rows of ``images`` in the validation split and their labels, for families that judge their stages.
         lengths: updates of stages by name, where another training has found out how many are best.
         weights: aligned with ``rows``: how often each image is shown beside the others; None for all alike.
+        covariates: of a condition of covariates what it knows, whose models fill the gaps of every batch.
 
     Raises:
         MrisynthError: for images of another size, labels outside the classes, a previous state that is missing, torn,
@@ -109,7 +114,7 @@ def train_chunk(
     _check_images(recipe, images, labels, classes)
     family = family_named(recipe.family)
     fingerprint = recipe_fingerprint(recipe, classes=classes, seed=seed)
-    sizes = [len(categories) for categories in columns.values()]
+    sizes = covariates.columns if covariates else [len(categories) for categories in columns.values()]
     current = family.build(recipe, columns=sizes, seed=seed, device=device)
     current.stepper.team = team
     current.lengths = dict(lengths or {})
@@ -125,7 +130,7 @@ def train_chunk(
                 current.networks[name].compile()
     batches = Batches(
         images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device,
-        balanced=recipe.balance_classes, weights=weights,
+        balanced=recipe.balance_classes, weights=weights, complete=covariates.complete if covariates else None,
     )  # fmt: skip
     last_step = schedule.first_step(chunk + 1)
     watch = None
@@ -135,6 +140,7 @@ def train_chunk(
             whole, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
             seed=seed, updates_total=Schedule(whole, family, lengths=current.lengths).total,
             every_images=recipe.watch_every_images or recipe.images_per_chunk,
+            asked=_asked(covariates, seed=seed, model=recipe.name) if covariates else None,
         )  # fmt: skip
     judge = judge_of(family, recipe, images=images, validation=validation, epoch_images=len(rows), device=device,
                      seed=seed)  # fmt: skip
@@ -144,7 +150,8 @@ def train_chunk(
         if watch is not None:
             watch.close()
         if files.candidate is not None:
-            export_model(current, classes=classes, columns=columns, folder=files.candidate, seed=seed, **(facts or {}))
+            export_model(current, classes=classes, columns=columns, folder=files.candidate, seed=seed,
+                         covariates=covariates.to_dict() if covariates else None, **(facts or {}))  # fmt: skip
         _write_curve(pd.DataFrame(curve), files)
         save_state(current, files.state, fingerprint=fingerprint)
         if files.stopped is not None:
@@ -197,11 +204,19 @@ def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, c
             f"{list(recipe.packed_shape)}; give it the packed images of size {recipe.size}."
         )
     labels = np.asarray(labels)
+    labels = labels if labels.ndim == 1 else labels[:, 0]
     if labels.size and labels.max() >= max(len(classes), 1):
         raise MrisynthError(
             f"Model {recipe.name}: found labels {labels.min()} .. {labels.max()}, expected at most {len(classes) - 1} "
             f"(below 0 is missing); make condition {recipe.condition} again."
         )
+
+
+def _asked(covariates: CovariateRows, *, seed: int, model: str) -> np.ndarray:
+    """Return what the samples of the grids are told, rows [8, columns]: sources in turn, all else drawn."""
+    rows = np.full((SAMPLES, 1 + len(covariates.covariates)), np.nan)
+    rows[:, 0] = np.arange(SAMPLES) % len(covariates.sources)
+    return covariates.complete(rows, numpy_generator(seed, "preview", model))
 
 
 def _check_place(recipe: ModelRecipe, state: State, previous: Path | None, *, chunk: int, expected: int) -> None:

@@ -14,6 +14,7 @@ from mrisynth.files import atomic, sha256_of, write_json
 from mrisynth.models import family as family_named
 from mrisynth.models.interface import State
 from mrisynth.recipes import ModelRecipe, told
+from mrisynth.told import told_of
 from mrisynth.training.schedule import Schedule
 
 WEIGHTS = "generator.safetensors"
@@ -37,6 +38,7 @@ def export_model(
     folder: Path,
     seed: int,
     extra: Mapping[str, Any] | None = None,
+    covariates: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the averaged generator of a training, its encoders or its critic if those are of use, and its recipe.
 
@@ -50,6 +52,8 @@ def export_model(
         folder: where the files go.
         seed: the study's seed.
         extra: further facts for recipe.json, under ``extra``.
+        covariates: of a condition of covariates what it knows, as
+            :meth:`mrisynth.covariates.rows.CovariateRows.to_dict` gives it.
     """
     networks = {name: state.averages.get(name, network) for name, network in state.networks.items()}
     schedule = Schedule(state.recipe, family_named(state.recipe.family), lengths=state.lengths)
@@ -58,6 +62,7 @@ def export_model(
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
     facts |= {"levels": state.chosen} if state.chosen else {}
+    facts |= {"covariates": dict(covariates)} if covariates else {}
     _write(networks, state.recipe, folder, facts=facts)
 
 
@@ -72,15 +77,15 @@ def export_untrained(
     folder: Path,
     seed: int,
     extra: Mapping[str, Any] | None = None,
+    covariates: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the networks that chunk 0 starts from, marked ``trained: false``; arguments as :func:`export_model`."""
-    family = family_named(recipe.family)
-    sizes = [len(categories) for categories in columns.values()]
-    names = family.exported(recipe)
-    networks = {name: family.network(name, recipe, columns=sizes, seed=seed) for name in names}
     facts = {"trained": False, "images_seen": 0, "updates_skipped": 0, "seed": seed}
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
+    facts |= {"covariates": dict(covariates)} if covariates else {}
+    family, sizes = family_named(recipe.family), told_of(facts).columns
+    networks = {name: family.network(name, recipe, columns=sizes, seed=seed) for name in family.exported(recipe)}
     _write(networks, recipe, folder, facts=facts)
 
 

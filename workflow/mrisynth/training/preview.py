@@ -30,7 +30,7 @@ _PAPER, _INK, _FAINT, _NIGHT = 255, 30, 105, 0
 
 
 def preview_samples(
-    network: nn.Module, family: Family, recipe: ModelRecipe, *, classes: int, seed: int
+    network: nn.Module, family: Family, recipe: ModelRecipe, *, classes: int, seed: int, asked: np.ndarray | None = None
 ) -> tuple[np.ndarray, list[int]]:
     """Draw the same eight latents through a generator, and leave it and every random state as they were.
 
@@ -38,15 +38,17 @@ def preview_samples(
         network: the generator, or its moving average, on any device and in any mode.
         classes: with a condition the samples take its classes in turn; 0 without one.
         seed: the study's seed; latents depend on it and on the model's name.
+        asked: of a condition of covariates what the samples are told, rows [8, columns], the source first; else None.
 
     Returns:
-        float32 [8, x, y, z], [8, row, column] or [8, row, column, channel] in [-1, 1], and the eight class numbers, -1
-        without a condition.
+        float32 [8, x, y, z], [8, row, column] or [8, row, column, channel] in [-1, 1], and the eight numbers of their
+        classes or sources, -1 without a condition.
     """
     preview_seed = derive_seed(seed, "preview", recipe.name)
     generator = torch.Generator().manual_seed(preview_seed)
     latents = torch.randn(SAMPLES, *family.latent_shape(recipe), generator=generator)
     labels = torch.arange(SAMPLES) % classes if classes else torch.full((SAMPLES,), -1)
+    labels = labels if asked is None else torch.from_numpy(asked).float()
     device = next(network.parameters()).device
     at_once = 1 if recipe.size >= _LARGE else 2
     found = []
@@ -58,7 +60,7 @@ def preview_samples(
                 volumes, _ = family.sample(network, here, labels[part].to(device))
             packed = volumes.movedim(1, -1) if recipe.channels > 1 else volumes[:, 0]
             found.append(packed.float().cpu().numpy())
-    return np.concatenate(found), labels.tolist()
+    return np.concatenate(found), (labels if asked is None else labels[:, 0].long()).tolist()
 
 
 def preview_grid(samples: np.ndarray, reals: np.ndarray, *, title: str, labels: Sequence[int]) -> Image.Image:

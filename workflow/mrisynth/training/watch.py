@@ -46,6 +46,7 @@ class Watch:
         updates_total: updates of the whole training.
         every_images: a grid is drawn whenever a multiple of this many images was passed, at the first row of the
             chunk and at the end of the training.
+        asked: of a condition of covariates what the eight samples are told, rows [8, columns]; else None.
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class Watch:
         seed: int,
         updates_total: int,
         every_images: int,
+        asked: np.ndarray | None = None,
     ) -> None:
         self._recipe, self._family, self._classes, self._seed = recipe, family, classes, seed
         self._reals = np.ascontiguousarray(reals[:_REALS])
         self._folder, self._updates_total, self._every_images = folder, updates_total, every_images
+        self._asked = asked
         self._events: Events | None = None
         self._rows: list[dict[str, float]] = []
         self._since_grid: list[dict[str, float]] = []
@@ -160,8 +163,9 @@ class Watch:
         """
         try:
             samples, labels = preview_samples(
-                state.averages["generator"], self._family, self._recipe, classes=self._classes, seed=self._seed
-            )
+                state.averages["generator"], self._family, self._recipe, classes=self._classes, seed=self._seed,
+                asked=self._asked,
+            )  # fmt: skip
         except torch.OutOfMemoryError:
             _log.warning("%s at %s images: no grid, out of memory", self._recipe.name, f"{images_seen:,}")
             torch.cuda.empty_cache()

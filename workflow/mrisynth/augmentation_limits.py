@@ -1,0 +1,39 @@
+"""What no augmentation may change of the images of a model, whatever its entry says. Cheap to import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mrisynth.recipes import SLICE_FAMILIES
+
+_SIDES = re.compile(r"(^|_)(left|right|lh|rh|l|r)(_|$)")
+
+
+def augmentation_limits(entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, bool]:
+    """Return fields of a model's recipe that forbid a kind of augmentation.
+
+    Nothing is mirrored where a slice is sagittal, whose left and right are front and back, or where a covariate of the
+    model's condition is of one side: a mirrored image has the other's. Nothing is enlarged or shrunk where covariates
+    are told: most are volumes.
+
+    Args:
+        entry: the model's, of a complete configuration.
+        config: the configuration.
+    """
+    limits: dict[str, bool] = {}
+    planes = {position["plane"] for position in config["slices"]["positions"]}
+    condition = config["conditions"].get(entry["condition"], {})
+    told = [
+        name
+        for source in condition.get("sources", {}).values()
+        for name in source["covariates"]
+        if condition["kind"] == "covariates"
+    ]
+    sagittal = entry["family"] in SLICE_FAMILIES and "sagittal" in planes
+    if sagittal or any(_SIDES.search(name.lower()) for name in told):
+        limits["augmentation_flip"] = False
+    if told:
+        limits["augmentation_scale"] = False
+    return limits

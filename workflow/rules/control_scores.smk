@@ -1,0 +1,124 @@
+rule score_control:
+    """Score whether a model's samples have the covariates that they were asked for."""
+    input:
+        images=packed_images,
+        index="<results>/slices/index.tsv",
+        condition=condition_of_control,
+        scans="<results>/cohort/scans.tsv",
+        regions=region_covariates,
+        recipe="<results>/models/{model}/recipe.json",
+        real=lambda wildcards: f"<results>/regressors/{STUDY.models[wildcards.model].size}/real.tsv",
+        regressor=lambda wildcards: f"<results>/regressors/{STUDY.models[wildcards.model].size}/regressor.json",
+        fakes="<results>/control/{model}.fakes.tsv",
+        fake_images="<results>/control/{model}.fakes.npy",
+        perceptual="<results>/control/{model}.perceptual.json",
+    output:
+        table=report(
+            "<results>/control/{model}.tsv",
+            caption="../report/control.rst",
+            category="Scores",
+            labels={"model": "{model}", "metric": "control of covariates"},
+        ),
+        picture=showing_participants(
+            "<results>/control/{model}.png",
+            caption="../report/control.rst",
+            category="Figures",
+            labels={"model": "{model}", "figure": "control of covariates"},
+        ),
+        summary="<results>/control/{model}.summary.tsv",
+        strata="<results>/control/{model}.strata.tsv",
+        strata_summary="<results>/control/{model}.strata_summary.tsv",
+        pairs="<results>/control/{model}.pairs.tsv",
+    log:
+        "<logs>/score_control/{model}.log",
+    benchmark:
+        "<benchmarks>/score_control/{model}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem=memory(4),
+        runtime="1h",
+    params:
+        **version_of("scores"),
+        size=lambda wildcards: STUDY.models[wildcards.model].size,
+        strata=CONTROL_PLAN.strata if CONTROL_PLAN else (),
+        samples=EVALUATION["control"]["samples_per_stratum"],
+        replicates=EVALUATION["resamplings"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/score_control.py"
+
+
+rule compare_control:
+    """Compare the control of all models of covariates with one another, on the same requests."""
+    input:
+        images=lambda wildcards: [
+            f"<results>/slices/{STUDY.models[model].size}.npy"
+            for model in controlled_models()
+        ],
+        index="<results>/slices/index.tsv",
+        condition=condition_of_control,
+        scans="<results>/cohort/scans.tsv",
+        regions=region_covariates,
+        recipes=lambda wildcards: [
+            f"<results>/models/{model}/recipe.json" for model in controlled_models()
+        ],
+        real=lambda wildcards: [
+            f"<results>/regressors/{STUDY.models[model].size}/real.tsv"
+            for model in controlled_models()
+        ],
+        regressors=lambda wildcards: [
+            f"<results>/regressors/{STUDY.models[model].size}/regressor.json"
+            for model in controlled_models()
+        ],
+        fakes=lambda wildcards: [
+            f"<results>/control/{model}.fakes.tsv" for model in controlled_models()
+        ],
+    output:
+        "<results>/control/comparison.tsv",
+    log:
+        "<logs>/compare_control.log",
+    benchmark:
+        "<benchmarks>/compare_control.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem=memory(4),
+        runtime="1h",
+    params:
+        **version_of("scores"),
+        sizes=lambda wildcards: [
+            STUDY.models[model].size for model in controlled_models()
+        ],
+        replicates=EVALUATION["resamplings"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/compare_control.py"
+
+
+rule draw_control_strata:
+    """Draw the strata prediction scores of all models of covariates as a heat map."""
+    input:
+        lambda wildcards: [
+            f"<results>/control/{model}.strata_summary.tsv"
+            for model in controlled_models()
+        ],
+    output:
+        report(
+            "<results>/control_strata/models.png",
+            caption="../report/control_strata.rst",
+            category="Figures",
+            labels={"model": "all", "figure": "strata prediction score"},
+        ),
+    log:
+        "<logs>/draw_control_strata.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem=memory(2),
+        runtime="10m",
+    params:
+        models=lambda wildcards: controlled_models(),
+        title=STUDY.config["title"],
+    script:
+        "../scripts/draw_control_strata.py"
