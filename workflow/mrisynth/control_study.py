@@ -166,7 +166,7 @@ def plan_of(control: ControlSet, *, covariates: Sequence[str], samples: int, see
     """Return which counterparts are drawn for the strata of some covariates; None where no test slice has them all."""
     test = control.of("test")
     values = control.values[test][:, [control.names.index(name) for name in covariates]]
-    if not samples or not np.isfinite(values).all(axis=1).any():
+    if not covariates or not np.isfinite(values).all(axis=1).any():
         return None
     sources = control.table[SOURCE].astype(str).to_numpy()[test].tolist()
     return plan_strata(values, sources, covariates=covariates, num_samples=samples, seed=seed)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import torch
 
+from mrisynth.covariates.rows import CovariateRows
 from mrisynth.errors import MrisynthError
 from mrisynth.files import MISSING, write_table
 from mrisynth.imaging.volume import write_volume
@@ -117,6 +119,8 @@ def describe(sampler: Sampler) -> str:
     lines = [f"{recipe.name}: {recipe.family}, {recipe.size} voxels a side, {trained}"]
     if sampler.only is not None:
         return lines[0] + f"; of class {sampler.only.name} of condition {sampler.only.condition} alone\n"
+    if "covariates" in facts:
+        return "\n".join([*lines, "", *_covariates(CovariateRows.from_dict(facts["covariates"]))]) + "\n"
     if not sampler.classes:
         return lines[0] + "; unconditional\n"
     lines += ["", "columns, for --condition COLUMN=VALUE:"]
@@ -124,6 +128,23 @@ def describe(sampler: Sampler) -> str:
     lines += ["", 'classes, for --condition "CLASS", and their training scans:']
     lines += [f"  {name}: {count}" for name, count in zip(sampler.classes, facts["label_counts"], strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def _covariates(told: CovariateRows) -> list[str]:
+    """Return lines on the sources of a model and on its covariates, with the middle and the spread of numbers."""
+    lines = ["covariates, for --condition NAME=VALUE; what is not asked for is drawn beside what is:"]
+    lines.append(f"  source: {', '.join(told.sources)}")
+    one_sd = np.array([-1.0, 0.0, 1.0])[:, None].repeat(len(told.covariates), axis=1)
+    ends, _ = told.values(np.column_stack([np.zeros(3), one_sd]))
+    for place, one in enumerate(told.covariates):
+        known = ", ".join(source for source in told.sources if one.name in told.knows[source])
+        if one.levels:
+            what = ", ".join(one.categories or ("0", "1"))
+        else:
+            low, middle, high = ends[:, place]
+            what = f"a number, mostly {low:.4g} to {high:.4g}, in the middle {middle:.4g}"
+        lines.append(f"  {one.name}: {what} (known to {known})")
+    return lines
 
 
 class _OneSentence(argparse.ArgumentParser):
