@@ -24,7 +24,7 @@ from mrisynth.datasets import load_training_set
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, write_table
 from mrisynth.perceptual import load_perceptual
-from mrisynth.regressor_job import _labelled, write_real
+from mrisynth.regressor_job import labelled, write_real
 from mrisynth.reporting.control_views_figures import grid_figure, heads_figure
 from mrisynth.sample import main
 from mrisynth.sampling import Sampler
@@ -97,7 +97,7 @@ def control(folder) -> ControlSet:
 
 @pytest.fixture(scope="module")
 def regressor(control) -> Regressor:
-    sets = [_labelled(control, split) for split in ("train", "validation")]
+    sets = [labelled(control, split) for split in ("train", "validation")]
     settings = RegressorSettings(members=1, epochs=30, width=4)
     return train_regressor(*sets, control.covariates, seed=3, settings=settings)
 

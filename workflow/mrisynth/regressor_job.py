@@ -20,7 +20,7 @@ def train_on(control: ControlSet, *, seed: int, device: str) -> Regressor:
         seed: the study's seed.
         device: ``cpu`` or ``cuda``.
     """
-    sets = [_labelled(control, split) for split in ("train", "validation")]
+    sets = [labelled(control, split) for split in ("train", "validation")]
     return train_regressor(*sets, control.covariates, seed=seed, device=device)
 
 
@@ -32,7 +32,8 @@ def write_real(control: ControlSet, regressor: Regressor, path: Path) -> None:
     write_table(pd.concat([control.table, pd.DataFrame(columns)], axis=1), path)
 
 
-def _labelled(control: ControlSet, split: str) -> LabelledSlices:
+def labelled(control: ControlSet, split: str) -> LabelledSlices:
+    """Return the real slices of a split with what is true of them."""
     places = control.of(split)
     rows = control.table["row"].to_numpy(dtype=np.int64)[places]
     people = control.table["participant_id"].astype(str).to_numpy()[places].tolist()

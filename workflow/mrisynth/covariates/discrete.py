@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 _WEAKNESS = 100.0
 """Of the penalty: nothing to many rows, and an end to slopes where numbers separate the classes."""
@@ -44,6 +42,9 @@ class Discrete:
         enough = rows.sum() >= _ROWS_A_FEATURE * (width + 1) and len(np.unique(labels[rows])) == len(classes)
         if not width or len(classes) < 2 or not enough:
             return cls(classes, np.zeros((len(classes), width)), np.log(counts / counts.sum()))
+        from sklearn.exceptions import ConvergenceWarning  # 1 s: only where a model is fitted
+        from sklearn.linear_model import LogisticRegression
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = LogisticRegression(C=_WEAKNESS, max_iter=1000).fit(features[rows], labels[rows])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from mrisynth.covariates.incomplete import gaussian_of_incomplete
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 _RIDGE = 1e-4
 _ROWS_A_COMPONENT = 10
@@ -169,6 +170,9 @@ def patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def _chosen(values: np.ndarray, most: int, *, seed: int) -> GaussianMixture:
     """Return the mixture with the least criterion; three numbers of components in a row without gain end the search."""
+    from sklearn.exceptions import ConvergenceWarning  # 1 s: only where a model is fitted
+    from sklearn.mixture import GaussianMixture
+
     best, least, waited = None, np.inf, 0
     for count in range(1, most + 1):
         model = GaussianMixture(
