@@ -185,3 +185,38 @@ def test_the_seconds_waited_for_images_add_up():
     assert first < batches.waited_seconds < first + 0.2  # read ahead already: no waiting
     batches[7]
     assert batches.waited_seconds > first + 0.25
+
+
+def _of_sources(*, complete=None, batch_size: int = 4) -> Batches:
+    """Ten images of a first source and three of a second, told a number that the second does not know."""
+    images = np.arange(13, dtype=np.uint8)[:, None, None] + np.zeros((13, 4, 4), dtype=np.uint8)
+    labels = np.column_stack([np.repeat([0.0, 1.0], [10, 3]), np.where(np.arange(13) < 10, np.arange(13), np.nan)])
+    return Batches(
+        images, rows=np.arange(13), labels=labels, batch_size=batch_size, seed=1, model="m", device="cpu",
+        balanced=True, complete=complete,
+    )  # fmt: skip
+
+
+def test_sources_are_shown_equally_often_and_nothing_of_the_larger_one_is_left_out():
+    batches = _of_sources()
+    shown = torch.cat([batches[number].images[:, 0, 0, 0] for number in range(5)])
+    rows = torch.round((shown + 1) * 127.5).long().tolist()
+    assert sorted(row for row in rows if row < 10) == list(range(10)), "an epoch of the larger source"
+    smaller = [row for row in rows if row >= 10]
+    assert len(smaller) == 10 and {smaller.count(row) for row in (10, 11, 12)} <= {3, 4}
+    assert all(batches[number].labels[:, 0].tolist().count(0.0) == 2 for number in range(5))
+
+
+def test_gaps_are_filled_anew_in_every_batch_and_alike_whenever_it_is_asked_for():
+    def complete(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        return np.where(np.isnan(rows), generator.normal(size=rows.shape), rows)
+
+    batches, again = _of_sources(complete=complete), _of_sources(complete=complete)
+    first, second = batches[0], batches[1]
+    unknown = first.labels.isnan()
+    assert unknown.any() and not first.completed.isnan().any()
+    assert torch.equal(first.completed[~unknown], first.labels[~unknown])
+    assert torch.equal(again[1].completed, second.completed) and torch.equal(again[0].completed, first.completed)
+    assert set(first.completed[unknown].tolist()).isdisjoint(second.completed[second.labels.isnan()].tolist())
+    assert first.asked is first.completed
+    assert _of_sources()[0].completed is None

@@ -180,3 +180,13 @@ def test_without_a_wish_sources_come_as_often_as_in_the_training_set(facts):
 def test_a_wish_that_cannot_be_kept_is_named(facts, wish, words):
     with pytest.raises(MrisynthError, match=words):
         covariate_wish_of(wish, facts=facts)
+
+
+def test_the_models_of_what_is_missing_follow_their_settings():
+    published = {"covariance": "marginal", "age": "beta", "components": 3, "log": []}
+    rows = build_covariate_condition("volumes", _scans(), sources=SOURCES, completion=published, seed=3).covariates
+    assert not rows.logarithmic.any()
+    settings = {name: model.settings.to_dict() for name, model in rows.completion.models.items()}
+    assert settings == dict.fromkeys(("first", "second"), published)
+    with pytest.raises(MrisynthError, match=r"conditions\.volumes: covariance is 'none'"):
+        build_covariate_condition("volumes", _scans(), sources=SOURCES, completion={"covariance": "none"}, seed=3)

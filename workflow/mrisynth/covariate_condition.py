@@ -12,6 +12,7 @@ import pandas as pd
 from mrisynth.conditions import RESERVED, Condition
 from mrisynth.covariates.kinds import Covariate
 from mrisynth.covariates.rows import CovariateRows
+from mrisynth.covariates.settings import ModelSettings
 from mrisynth.errors import MrisynthError
 from mrisynth.labels import MISSING_LABEL
 from mrisynth.seeds import derive_seed
@@ -24,7 +25,12 @@ _SEEDS = 2**63
 
 
 def build_covariate_condition(
-    name: str, scans: pd.DataFrame, *, sources: Mapping[str, Mapping[str, Any]], seed: int
+    name: str,
+    scans: pd.DataFrame,
+    *,
+    sources: Mapping[str, Mapping[str, Any]],
+    completion: Mapping[str, Any] | None = None,
+    seed: int,
 ) -> Condition:
     """Return the condition of sources that know different covariates.
 
@@ -38,6 +44,8 @@ def build_covariate_condition(
         sources: by name, ``covariates`` (columns of ``scans``) and which scans are of the source: ``where`` (column to
             values) and ``part`` (from and to, of the number between 0 and 1 that a hash gives every participant);
             of both a scan has to be.
+        completion: how what is missing is modelled, by the names of
+            :class:`mrisynth.covariates.settings.ModelSettings`.
         seed: the study's seed, which the hash follows.
 
     Raises:
@@ -56,7 +64,10 @@ def build_covariate_condition(
     covariates = [_covariate(told[one], one) for one in names]
     values = covariate_values(told, covariates)
     try:
-        rows = CovariateRows.fit(values[training], numbers[training], covariates, knows=knows, seed=seed)
+        settings = ModelSettings.from_dict(completion or {})
+        rows = CovariateRows.fit(
+            values[training], numbers[training], covariates, knows=knows, settings=settings, seed=seed
+        )
     except MrisynthError as error:
         raise MrisynthError(f"conditions.{name}: {error}") from error
     table = pd.DataFrame({"scan": scans["scan"], SOURCE: _words(numbers, list(sources))})

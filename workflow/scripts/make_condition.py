@@ -23,9 +23,10 @@ with running(snakemake):
     name, settings, seed = snakemake.wildcards.condition, snakemake.params.condition, snakemake.params.seed
     if settings["kind"] == "covariates":
         known = covariate_table(scans, read_table(found.regions[0]) if found.regions else None)
-        condition = build_covariate_condition(name, known, sources=settings["sources"], seed=seed)
+        given = {key: settings[key] for key in ("sources", "completion")}
+        condition = build_covariate_condition(name, known, seed=seed, **given)
     else:
-        told = {key: value for key, value in settings.items() if key != "sources"}
+        told = {key: value for key, value in settings.items() if key not in ("sources", "completion")}
         clusters = read_table(clusters) if clusters else None
         condition = build_condition(name, scans, seed=seed, clusters=clusters, **told)
     write_condition(replace(condition, origin=origin, warnings=warnings), Path(snakemake.output.table))

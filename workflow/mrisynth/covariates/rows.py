@@ -10,11 +10,9 @@ import numpy as np
 
 from mrisynth.covariates.completion import Completion
 from mrisynth.covariates.kinds import Covariate, checked_table
-from mrisynth.covariates.settings import ModelSettings
+from mrisynth.covariates.settings import VOLUME_ENDING, ModelSettings
 from mrisynth.errors import MrisynthError
 from mrisynth.networks.covariate_columns import CovariateColumns
-
-_LOGARITHMS = "_ml"  # how the names of volumes end, whose logarithms are standardised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +20,8 @@ class CovariateRows:
     """What a condition of covariates knows: sources, covariates, their normalisation, and models of what is missing.
 
     A row is float64 [1 + K]: the number of the source, then a continuous covariate standardised by the training scans
-    that know it (the logarithm of one whose name ends in ``_ml``, if all are above 0), of another the number of its
-    category; NaN is missing.
+    that know it (the logarithm of one whose name ends in ``_ml``, or of those that the settings name, if all are above
+    0), of another the number of its category; NaN is missing.
 
     Attributes:
         sources: their names, in the order of their numbers.
@@ -68,7 +66,7 @@ class CovariateRows:
             sources: int [n], the source of each.
             covariates: K.
             knows: by source, the names of the covariates that it knows.
-            settings: of the models of what is missing.
+            settings: of the models of what is missing; None for the defaults.
             seed: of their fit.
 
         Raises:
@@ -79,7 +77,8 @@ class CovariateRows:
         for number, one in enumerate(covariates):
             if np.isnan(table[:, number]).all():
                 raise MrisynthError(f"the covariate {one.name} has no value in any training scan of its sources.")
-        named = np.array([one.name.endswith(_LOGARITHMS) for one in covariates])
+        log = settings.log if settings is not None else None
+        named = np.array([one.name.endswith(VOLUME_ENDING) if log is None else one.name in log for one in covariates])
         logarithmic = continuous & named & (np.nanmin(table, axis=0) > 0)
         moved = _moved(table, logarithmic)
         spread = np.where(continuous, np.nanstd(moved, axis=0), 1.0)

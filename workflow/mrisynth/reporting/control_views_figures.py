@@ -8,22 +8,29 @@ from mrisynth.control_view_files import ControlViews
 from mrisynth.reporting.covariate_grid import covariate_grid
 from mrisynth.reporting.extremes import Extreme, extremes_figure
 
+_NOTHING = (0.0,) * 4  # room for a sentence
+
 
 def grid_figure(views: ControlViews, path: Path, *, model: str) -> None:
     """Draw samples over two covariates, one panel a source; a model that knows but one of them has no images."""
-    names = views.grid_names.tolist() if len(views.grid) else ["", ""]
-    panels = {f"as in source {source}": images for source, images in zip(views.sources, views.grid, strict=False)}
-    held = [
-        f"{name} {value:.3g}"
-        for name, value in zip(views.names.tolist(), views.middle.tolist(), strict=True)
-        if name not in names
-    ]
+    title = f"Samples of {model} at one latent"
+    if not len(views.grid):
+        room = ("", _NOTHING)
+        covariate_grid(
+            {"this model does not know both covariates": views.grid}, path, across=room, down=room, title=title
+        )
+        return
+    names = views.grid_names.tolist()
+    others = zip(views.names.tolist(), views.middle.tolist(), strict=True)
+    held = ", ".join(f"{name} {value:.3g}" for name, value in others if name not in names)
     covariate_grid(
-        panels or {"this model does not know both covariates": views.grid}, path,
-        across=(names[0], views.grid_across.tolist()), down=(names[1], views.grid_down.tolist()),
-        held=f"Held at their means: {', '.join(held)}" if held and panels else "",
-        title=f"Samples of {model} at one latent",
-    )  # fmt: skip
+        {f"as in source {source}": images for source, images in zip(views.sources, views.grid, strict=True)},
+        path,
+        across=(names[0], views.grid_across.tolist()),
+        down=(names[1], views.grid_down.tolist()),
+        held=f"Held at their means: {held}" if held else "",
+        title=title,
+    )
 
 
 def heads_figure(views: ControlViews, path: Path, *, model: str) -> None:
