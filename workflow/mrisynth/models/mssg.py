@@ -8,23 +8,20 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mrisynth.models.contexts import frozen, seeded
 from mrisynth.models.interface import Batch, Stage, State
 from mrisynth.models.mssg_losses import MssgStep, critic_loss, generator_loss
 from mrisynth.models.mssg_settings import MssgSettings, settings_of
+from mrisynth.models.one_stage import NETWORKS, OneStage, draw_of_batch
 from mrisynth.models.slice_step import Taken
 from mrisynth.networks.covariate_vector import CovariateVector
 from mrisynth.networks.mssg_critic import MssgCritic
 from mrisynth.networks.mssg_generator import MssgGenerator
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.augmentation import draw_augmentation
-
-_NAMES = ("generator", "critic")
 
 
-class Mssg:
+class Mssg(OneStage):
     """Multi-source StyleGAN (MIDL 2024), by default with every change that :class:`MssgSettings` can undo.
 
     The generator is told the source and all covariates; what a source does not know is drawn beside what it knows. The
@@ -40,25 +37,9 @@ class Mssg:
         """Return the recipe's settings with this family's defaults filled in."""
         return settings_of(recipe)
 
-    def stages(self, recipe: ModelRecipe) -> list[Stage]:
-        """Return the one stage."""
-        return [Stage(name="adversarial")]
-
-    def batches_per_update(self, recipe: ModelRecipe, stage: Stage) -> int:
-        """Return 1."""
-        return 1
-
-    def latent_shape(self, recipe: ModelRecipe) -> tuple[int, ...]:
-        """Return (latent,)."""
-        return (self.settings(recipe).latent,)
-
     def condition_input(self, recipe: ModelRecipe) -> str:
         """Return ``one_hot``: what is told stands as it is beside the latent; what is missing as zeros."""
         return "one_hot"
-
-    def exported(self, recipe: ModelRecipe) -> list[str]:
-        """Return the generator alone."""
-        return ["generator"]
 
     def network(self, name: str, recipe: ModelRecipe, *, columns: Sequence[int], seed: int) -> nn.Module:
         """Return one untrained network, on the CPU."""
@@ -78,7 +59,7 @@ class Mssg:
     def build(self, recipe: ModelRecipe, *, columns: Sequence[int], seed: int, device: str) -> State:
         """Return the state before the first update; the moving average starts from the same weights."""
         settings = self.settings(recipe)
-        networks = {name: self.network(name, recipe, columns=columns, seed=seed).to(device) for name in _NAMES}
+        networks = {name: self.network(name, recipe, columns=columns, seed=seed).to(device) for name in NETWORKS}
         betas, fused = (0.0, settings.beta2), device != "meta"
         rates = {"generator": settings.learning_rate_generator, "critic": settings.learning_rate_critic}
         return State(
@@ -121,21 +102,13 @@ class Mssg:
             taken.step(generator_loss, again, ["generator"])
         return taken.losses()
 
-    def sample(self, network: nn.Module, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return images [batch, channels, size, size] and their averages over 4 x 4 pixels, both in [-1, 1]."""
-        images = network(latents, labels).float().clamp(-1, 1)
-        return images, functional.avg_pool2d(images, 4)
-
 
 def _drawn(
     state: State, settings: MssgSettings, batch: Batch, *, warm: float, random: torch.Generator
 ) -> MssgStep:  # fmt: skip
     images = state.recipe.batch_size
     latents = torch.randn(images, settings.latent, generator=random).to(batch.images.device)
-    draw = None
-    if state.augmentation > 0:
-        ranges = state.recipe.augmentation_range
-        draw = draw_augmentation(ranges, images, strength=state.augmentation, generator=random)
+    draw = draw_of_batch(state.recipe, strength=state.augmentation, random=random)
     return MssgStep(
         state=state,
         images=batch.images,

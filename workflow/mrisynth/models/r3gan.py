@@ -9,23 +9,21 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mrisynth.errors import ConfigError
 from mrisynth.models.contexts import frozen, seeded
 from mrisynth.models.interface import Batch, Stage, State
+from mrisynth.models.one_stage import NETWORKS, OneStage, draw_of_batch
 from mrisynth.models.r3gan_losses import R3ganStep, critic_loss, generator_loss
 from mrisynth.models.r3gan_settings import R3ganSettings
 from mrisynth.models.slice_step import Taken
 from mrisynth.networks.r3gan_networks import LARGEST, SMALLEST, R3ganCritic, R3ganGenerator
 from mrisynth.recipes import ModelRecipe
-from mrisynth.training.augmentation import draw_augmentation
 
-_NAMES = ("generator", "critic")
 _WIDTH_STEP = LARGEST // 32  # so that every width of the ladder is a whole number
 
 
-class R3gan:
+class R3gan(OneStage):
     """R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!"): one critic, one resolution, no tricks.
 
     One update is a step of the critic and one of the generator, on the same reals with new latents. Learning rate,
@@ -48,25 +46,9 @@ class R3gan:
         _check(recipe, settings)
         return settings
 
-    def stages(self, recipe: ModelRecipe) -> list[Stage]:
-        """Return the one stage."""
-        return [Stage(name="adversarial")]
-
-    def batches_per_update(self, recipe: ModelRecipe, stage: Stage) -> int:
-        """Return 1."""
-        return 1
-
-    def latent_shape(self, recipe: ModelRecipe) -> tuple[int, ...]:
-        """Return (latent,)."""
-        return (self.settings(recipe).latent,)
-
     def condition_input(self, recipe: ModelRecipe) -> str:
         """Return ``embedding``: a vector for each joint class, zeros for a label with something missing."""
         return "embedding"
-
-    def exported(self, recipe: ModelRecipe) -> list[str]:
-        """Return the generator alone."""
-        return ["generator"]
 
     def network(self, name: str, recipe: ModelRecipe, *, columns: Sequence[int], seed: int) -> nn.Module:
         """Return one untrained network, on the CPU."""
@@ -86,7 +68,7 @@ class R3gan:
     def build(self, recipe: ModelRecipe, *, columns: Sequence[int], seed: int, device: str) -> State:
         """Return the state before the first update; the moving average starts from the same weights."""
         settings = self.settings(recipe)
-        networks = {name: self.network(name, recipe, columns=columns, seed=seed).to(device) for name in _NAMES}
+        networks = {name: self.network(name, recipe, columns=columns, seed=seed).to(device) for name in NETWORKS}
         rates = {"lr": settings.learning_rate_at(0.0), "betas": settings.betas_at(0.0)}
         return State(
             recipe=recipe,
@@ -127,19 +109,11 @@ class R3gan:
             taken.step(generator_loss, _drawn(state, settings, batch, random=generator), ["generator"])
         return taken.losses()
 
-    def sample(self, network: nn.Module, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return images [batch, channels, size, size] and their averages over 4 x 4 pixels, both in [-1, 1]."""
-        images = network(latents, labels).float().clamp(-1, 1)
-        return images, functional.avg_pool2d(images, 4)
-
 
 def _drawn(state: State, settings: R3ganSettings, batch: Batch, *, random: torch.Generator) -> R3ganStep:
     images = state.recipe.batch_size
     latents = torch.randn(images, settings.latent, generator=random).to(batch.images.device)
-    draw = None
-    if state.augmentation > 0:
-        ranges = state.recipe.augmentation_range
-        draw = draw_augmentation(ranges, images, strength=state.augmentation, generator=random)
+    draw = draw_of_batch(state.recipe, strength=state.augmentation, random=random)
     return R3ganStep(state=state, images=batch.images, labels=batch.labels, latents=latents, draw=draw)
 
 
