@@ -22,10 +22,21 @@ def condition_of_control(wildcards):
     return f"<results>/conditions/{CONTROL_PLAN.condition}.tsv"
 
 
+def measures_areas():
+    """Whether label maps say where the structures of covariates lie, so that slices are measured in pixels, too."""
+    return CONTROL_PLAN is not None and REGION_PLAN.origin == "label_maps"
+
+
+def areas_of_size(size):
+    """The maps of where structures lie in slices of a size, [] where there are none."""
+    return f"<results>/control_regions/{size}.npz" if measures_areas() else []
+
+
 def control_pictures(wildcards):
     """The figures of control that the report shows, of all models."""
     models = controlled_models()
-    names = [f"{folder}/{model}" for folder in ("control",) for model in models]
+    names = [f"control/{model}" for model in models]
+    names += [f"control_area/{model}" for model in models if measures_areas()]
     names += [f"control_extremes/{model}" for model in models]
     grid = CONTROL_PLAN is not None and CONTROL_PLAN.grid
     names += [f"control_grid/{model}" for model in models if grid]

@@ -56,6 +56,9 @@ def test_every_model_of_slices_is_asked_for_all_covariates(study):
         told = summary[(summary["covariate"] == "hippocampus_left_ml") & (summary["comparison"] == "requested")]
         told = dict(zip(told["source"], told["told"], strict=False))
         assert told == {"all": "no", "north": "no", "south": "no" if model == "north_alone" else "yes"}
+        assert set(summary["measured_by"]) <= {"regressor", "area"}
+    maps = np.load(study / "control_regions" / "16.npz", allow_pickle=False)
+    assert {"ventricles_ml", "hippocampus_left_ml"} <= set(maps.files)
     compared = read_table(study / "control" / "comparison.tsv")
     assert set(zip(compared["one"], compared["other"], strict=True)) == {
         ("mssg", "imputed"), ("mssg", "north_alone"), ("imputed", "north_alone"),
@@ -75,7 +78,7 @@ def test_scores_by_source_stand_beside_the_others(study):
 
 def test_the_pictures_are_there_and_in_the_report(study):
     pictures = [f"control/{model}.png" for model in CONTROLLED] + ["control_strata/models.png"]
-    pictures += [f"control_{kind}/{model}.png" for kind in ("grid", "extremes") for model in CONTROLLED]
+    pictures += [f"control_{kind}/{model}.png" for kind in ("grid", "extremes", "area") for model in CONTROLLED]
     pictures += ["conditions/volumes.pairs.png", "covariates/regions.png"]
     assert all((study / name).stat().st_size > 5000 for name in pictures)
     page = (study / "report" / "index.html").read_text()

@@ -181,6 +181,6 @@ def test_snakemakes_report_takes_no_head_no_table_of_persons_and_asks_before_it_
     assert len(flagged["report"]) >= 10
     assert [output for output in flagged["report"] if SHOWS_PERSONS.search(output)] == []
     assert {output.split("/")[1] for output in flagged["showing_participants"]} == {
-        "clusters", "conditions", "control", "covariates", "latents",
+        "clusters", "conditions", "control", "control_area", "covariates", "latents",
     }  # fmt: skip
     assert not any(output.endswith((".html", ".tsv")) for output in flagged["showing_participants"])

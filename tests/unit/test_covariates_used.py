@@ -203,13 +203,14 @@ def test_fakes_are_asked_measured_scored_and_drawn(folder, model, control, regre
     distances = fakes["lpips_random"].notna()
     assert distances.sum() == tested
     study = read_control_study(
-        control, real=tmp_path / "real.tsv", fakes=tmp_path / "fakes.tsv", recipe=model / "recipe.json",
-        regressor=tmp_path / "regressor.json", seed=3,
+        control, real=tmp_path / "real.tsv", fakes=tmp_path / "fakes.tsv", images=tmp_path / "fakes.npy",
+        recipe=model / "recipe.json", regressor=tmp_path / "regressor.json", seed=3,
     )  # fmt: skip
     names = ("table", "summary", "strata", "strata_summary", "pairs")
-    paths = {name: tmp_path / f"scored.{name}.tsv" for name in names} | {"picture": tmp_path / "scored.png"}
+    paths = {name: tmp_path / f"scored.{name}.tsv" for name in names}
+    paths |= {"picture": tmp_path / "scored.png", "area": tmp_path / "area.png"}
     told = {"name": perceptual.name, "sha256": perceptual.sha256, "trained": perceptual.trained}
-    write_control(study, plan, images=tmp_path / "fakes.npy", perceptual=told, replicates=50, paths=paths)
+    write_control(study, plan, perceptual=told, replicates=50, paths=paths)
     scores = read_table(paths["table"]).set_index("metric")
     assert {"control_requested_r_top_ml", "control_requested_r_left_ml_north", "paired_ssim"} <= set(scores.index)
     assert not scores["features_trained"]["paired_lpips_random"]
@@ -218,7 +219,8 @@ def test_fakes_are_asked_measured_scored_and_drawn(folder, model, control, regre
     summary = read_table(paths["summary"])
     of_top = summary[(summary["covariate"] == "top_ml") & (summary["comparison"] == "requested")]
     assert dict(zip(of_top["source"], of_top["told"], strict=True)) == {"all": "no", "north": "yes", "south": "no"}
-    assert paths["picture"].stat().st_size > 10_000
+    assert set(summary["measured_by"]) == {"regressor"}
+    assert paths["picture"].stat().st_size > 10_000 and paths["area"].is_file()
     assert plan_of(control, covariates=[], samples=4, seed=3) is None
 
 

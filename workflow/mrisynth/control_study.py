@@ -15,11 +15,13 @@ from mrisynth.control_set import FLOOR, MEASURED, PAIRED, REQUESTED, STRATA, Con
 from mrisynth.covariate_condition import SOURCE
 from mrisynth.files import read_json, read_table
 from mrisynth.metrics.control import Control, ControlValues, score_control
+from mrisynth.metrics.control_areas import AreaMeasure
 from mrisynth.metrics.paired_images import PairedImages, Perceptual, other_reals, score_paired_images
 from mrisynth.metrics.strata import StrataPlan, plan_strata
 from mrisynth.metrics.strata_scores import Predictions, Strata, score_strata
 
-REGRESSOR = "regressor"
+REGRESSOR, AREA = "regressor", "area"
+"""What measures covariates: networks trained on real slices, or the area of a structure in pixels."""
 _CONTINUOUS = ("continuous", "binary")
 
 
@@ -36,6 +38,8 @@ class ControlStudy:
         size: pixels a side.
         regressor_sha256: of its weights.
         seed: the study's seed.
+        images: array of the fakes.
+        area: measures covariates in pixels; None where no label map says where structures lie.
     """
 
     control: ControlSet
@@ -46,27 +50,48 @@ class ControlStudy:
     size: int
     regressor_sha256: str
     seed: int
+    images: Path
+    area: AreaMeasure | None = None
 
-    def values(self) -> ControlValues:
-        """Return what was asked for and measured in the counterparts of the test slices."""
+    @property
+    def measures(self) -> list[str]:
+        """What measured covariates: the regressor, and areas where there are any."""
+        return [REGRESSOR, *([AREA] if self.area is not None and self.area.lines else [])]
+
+    def values(self, measured_by: str = REGRESSOR) -> ControlValues:
+        """Return what was asked for and measured in the counterparts of the test slices.
+
+        Args:
+            measured_by: one of :attr:`measures`; areas measure some of the covariates.
+        """
         mine = self.fakes[self.fakes["kind"] == PAIRED]
         places = mine["place"].to_numpy(dtype=np.int64)
+        names, shown = self.control.names, list(range(len(self.control.names)))
+        if measured_by == AREA:
+            shown = [place for place, name in enumerate(names) if name in self.area.lines]
+            fakes = open_array(self.images)[mine["fake"].to_numpy(dtype=np.int64)]
+            measured, real = self.area.measure(fakes, names), self._real_areas()[places]
+        else:
+            measured, real = _columns(mine, MEASURED, names), _columns(self.real, MEASURED, names)[places]
         return ControlValues(
-            requested=_columns(mine, REQUESTED, self.control.names),
-            measured=_columns(mine, MEASURED, self.control.names),
-            real_measured=_columns(self.real, MEASURED, self.control.names)[places],
-            truth=self.control.values[places],
-            names=self.control.names,
-            kinds=self.control.kinds,
+            requested=_columns(mine, REQUESTED, names)[:, shown],
+            measured=measured[:, shown],
+            real_measured=real[:, shown],
+            truth=self.control.values[places][:, shown],
+            names=[names[place] for place in shown],
+            kinds=[self.control.kinds[place] for place in shown],
             participants=mine["participant_id"].astype(str).tolist(),
             sources=mine[SOURCE].astype(str).tolist(),
-            scales=self._scales(),
+            scales=self._scales()[shown],
             told={source: list(self.told.get(source, ())) for source in self.control.knows},
         )
 
-    def score(self, *, replicates: int) -> Control:
+    def score(self, measured_by: str = REGRESSOR, *, replicates: int) -> Control:
         """Return how well fakes have what they were asked for."""
-        return score_control(self.values(), **self._fields(), replicates=replicates)
+        fields = self._fields()
+        if measured_by == AREA:
+            fields |= {"measured_by": AREA, "measured_by_sha256": "none: pixels"}
+        return score_control(self.values(measured_by), **fields, replicates=replicates)
 
     def score_strata(self, plan: StrataPlan, *, replicates: int) -> Strata:
         """Return the strata prediction score, of continuous and binary covariates."""
@@ -85,11 +110,10 @@ class ControlStudy:
         )
         return score_strata(plan, found, **self._fields(), replicates=replicates)
 
-    def score_pairs(self, images: Path, *, perceptual: Mapping[str, Any], replicates: int) -> PairedImages:
+    def score_pairs(self, *, perceptual: Mapping[str, Any], replicates: int) -> PairedImages:
         """Return how alike each test slice and its first counterpart are.
 
         Args:
-            images: array of the fakes.
             perceptual: ``name``, ``sha256`` and ``trained`` of the network behind the perceptual distance.
             replicates: resamplings behind each interval.
         """
@@ -100,7 +124,7 @@ class ControlStudy:
         distances = [self._distance(mine, perceptual)] if perceptual["name"] in mine else []  # small images have none
         return score_paired_images(
             self.control.images[table["row"].to_numpy(dtype=np.int64)],
-            np.asarray(open_array(images)[: len(test)]),
+            np.asarray(open_array(self.images)[: len(test)]),
             participants=people,
             sources=sources,
             model=self.model,
@@ -109,6 +133,13 @@ class ControlStudy:
             seed=self.seed,
             replicates=replicates,
         )
+
+    def _real_areas(self) -> np.ndarray:
+        """Return what areas say of the real slices, [n, K]; NaN of those that are not in the test split."""
+        found, test = np.full(self.control.values.shape, np.nan), self.control.of("test")
+        rows = self.control.table["row"].to_numpy(dtype=np.int64)[test]
+        found[test] = self.area.measure(self.control.images[rows], self.control.names)
+        return found
 
     def _distance(self, mine: pd.DataFrame, perceptual: Mapping[str, Any]) -> Perceptual:
         name = perceptual["name"]
@@ -136,17 +167,20 @@ class ControlStudy:
 
 
 def read_control_study(
-    control: ControlSet, *, real: str | Path, fakes: str | Path, recipe: str | Path, regressor: str | Path, seed: int
-) -> ControlStudy:
+    control: ControlSet, *, real: str | Path, fakes: str | Path, images: str | Path, recipe: str | Path,
+    regressor: str | Path, seed: int, area: AreaMeasure | None = None,
+) -> ControlStudy:  # fmt: skip
     """Bring the tables of a model together.
 
     Args:
         control: the real slices.
         real: table of what was measured in them.
         fakes: table of the fakes.
+        images: array of the fakes.
         recipe: recipe.json of the model.
         regressor: regressor.json of the networks.
         seed: the study's seed.
+        area: see :func:`area_measure`.
     """
     facts = read_json(recipe)
     knows = {one["source"]: tuple(one["covariates"]) for one in facts["covariates"]["sources"]}
@@ -159,7 +193,28 @@ def read_control_study(
         size=facts["model"]["size"],
         regressor_sha256=read_json(regressor)["weights_sha256"],
         seed=seed,
+        images=Path(images),
+        area=area,
     )
+
+
+def area_measure(control: ControlSet, regions: str | Path | None, *, pixel_mm: float) -> AreaMeasure | None:
+    """Return what measures covariates in pixels, by the real training slices; None without maps of where they lie.
+
+    All slices are measured in the mean of the maps over the positions, for nobody knows the position of a sample.
+
+    Args:
+        control: the real slices.
+        regions: ``.npz`` of maps by covariate, float [position, row, column].
+        pixel_mm: edge of a pixel.
+    """
+    if regions is None:
+        return None
+    with np.load(regions, allow_pickle=False) as stored:
+        maps = {name: stored[name].mean(axis=0) for name in stored.files}
+    train = control.of("train")
+    rows = control.table["row"].to_numpy(dtype=np.int64)[train]
+    return AreaMeasure.fit(control.images[rows], control.values[train], control.names, regions=maps, pixel_mm=pixel_mm)
 
 
 def plan_of(control: ControlSet, *, covariates: Sequence[str], samples: int, seed: int) -> StrataPlan | None:

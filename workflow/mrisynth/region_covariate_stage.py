@@ -70,6 +70,17 @@ def covariates_of_maps(
     return table[["scan", "reason", "numbering", *columns]].astype(dict.fromkeys(columns, "float64"))
 
 
+def maps_of(scans: pd.DataFrame, plan: RegionPlan, *, cohort: str = "") -> dict[str, Path]:
+    """Return the label map of every scan that has one alone; arguments as :func:`covariates_of_maps`."""
+    finder, found = _Finder(plan, is_several=cohort == SEVERAL), {}
+    for scan, t1w in zip(scans["scan"].astype(str), scans["t1w"], strict=True):
+        try:
+            found[scan] = finder.path(scan, t1w)
+        except ScanError as error:
+            _LOG.warning("%s: %s", scan, error)
+    return found
+
+
 def covariates_of_tissues(regions: pd.DataFrame) -> pd.DataFrame:
     """Return the covariates that tissues tell without label maps: ventricles, grey matter and brain, no hippocampi.
 

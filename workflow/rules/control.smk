@@ -26,6 +26,41 @@ rule draw_covariate_pairs:
         "../scripts/draw_covariate_pairs.py"
 
 
+rule map_control_regions:
+    """Map where the structures of covariates lie in slices, by label maps of training participants."""
+    input:
+        scans="<results>/cohort/scans.tsv",
+        quality="<results>/quality/scans.tsv",
+        bundles=expand(
+            "<results>/preprocessed/bundle-{bundle}.tsv", bundle=STUDY.bundles
+        ),
+        label_maps=label_maps_of_regions,
+        regions=region_covariates,
+    output:
+        expand("<results>/control_regions/{size}.npz", size=STUDY.slice_sizes),
+    log:
+        "<logs>/map_control_regions.log",
+    benchmark:
+        "<benchmarks>/map_control_regions.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem=memory(8),
+        runtime="2h",
+    params:
+        **version_of("scores"),
+        covariates=CONTROL_PLAN.covariates if CONTROL_PLAN else (),
+        plan=asdict(REGION_PLAN),
+        cohort=STUDY.config["cohort"]["name"],
+        positions=STUDY.config["slices"]["positions"],
+        volume_size=STUDY.cut_size,
+        sizes=STUDY.slice_sizes,
+        field_mm=STUDY.config["preprocessing"]["field_mm"],
+        seed=STUDY.seed,
+    script:
+        "../scripts/map_control_regions.py"
+
+
 rule train_regressor:
     """Train networks on real slices alone that measure covariates, and measure all real slices."""
     input:

@@ -12,7 +12,20 @@ rule score_control:
         fakes="<results>/control/{model}.fakes.tsv",
         fake_images="<results>/control/{model}.fakes.npy",
         perceptual="<results>/control/{model}.perceptual.json",
+        area=lambda wildcards: areas_of_size(STUDY.models[wildcards.model].size),
     output:
+        **(
+            {
+                "area": showing_participants(
+                    "<results>/control_area/{model}.png",
+                    caption="../report/control_area.rst",
+                    category="Figures",
+                    labels={"model": "{model}", "figure": "control by area"},
+                )
+            }
+            if measures_areas()
+            else {}
+        ),
         table=report(
             "<results>/control/{model}.tsv",
             caption="../report/control.rst",
@@ -41,6 +54,8 @@ rule score_control:
     params:
         **version_of("scores"),
         size=lambda wildcards: STUDY.models[wildcards.model].size,
+        pixel_mm=lambda wildcards: STUDY.config["preprocessing"]["field_mm"]
+        / STUDY.models[wildcards.model].size,
         strata=CONTROL_PLAN.strata if CONTROL_PLAN else (),
         samples=EVALUATION["control"]["samples_per_stratum"],
         replicates=EVALUATION["resamplings"],
@@ -52,7 +67,7 @@ rule score_control:
 rule compare_control:
     """Compare the control of all models of covariates with one another, on the same requests."""
     input:
-        images=lambda wildcards: [
+        slices=lambda wildcards: [
             f"<results>/slices/{STUDY.models[model].size}.npy"
             for model in controlled_models()
         ],
@@ -74,6 +89,15 @@ rule compare_control:
         fakes=lambda wildcards: [
             f"<results>/control/{model}.fakes.tsv" for model in controlled_models()
         ],
+        images=lambda wildcards: [
+            f"<results>/control/{model}.fakes.npy" for model in controlled_models()
+        ],
+        areas=lambda wildcards: [
+            path
+            for model in controlled_models()
+            for path in [areas_of_size(STUDY.models[model].size)]
+            if path
+        ],
     output:
         "<results>/control/comparison.tsv",
     log:
@@ -90,6 +114,7 @@ rule compare_control:
         sizes=lambda wildcards: [
             STUDY.models[model].size for model in controlled_models()
         ],
+        field_mm=STUDY.config["preprocessing"]["field_mm"],
         replicates=EVALUATION["resamplings"],
         seed=STUDY.seed,
     script:

@@ -121,7 +121,8 @@ def score_control(
     """Return how well images have the covariates that were asked for.
 
     * ``control_requested_{measure}_{covariate}``: measured in the fakes against requested; the floor is the ceiling,
-      measured in the real images against the truth: no fake is expected to do better.
+      measured in the real images against the truth. Fakes can pass it: a real image hides a covariate behind all else
+      that is of that person, and a generator may draw it more plainly than nature does.
     * ``control_paired_{measure}_{covariate}``: measured in the fakes against measured in the real images of the same
       values, MSSG's plain error over the test set. It rewards fakes that fool the measure as real images do.
 

@@ -47,6 +47,15 @@ def control_scatter(
         save(control_panels(values, summary, measured_by=measured_by, units=units or {}, title=title), path)
 
 
+def nothing_measured(path: str | Path, *, title: str) -> None:
+    """Draw the figure of a study in which nothing could be measured this way."""
+    with house_style():
+        figure = new_figure(4.0, 1.4)
+        figure.suptitle(wrapped(title, width=44), x=0.01, ha="left", fontsize=10, fontweight="bold")
+        empty_panel(figure.subplots(), "no structure could be measured")
+        save(figure, path)
+
+
 def control_panels(
     values: ControlValues, summary: pd.DataFrame, *, measured_by: str, units: Mapping[str, str], title: str
 ) -> Figure:

@@ -35,6 +35,11 @@ _FIGURES = {  # folder of the picture: title, caption
         "Each dot is a sample that was told what is true of a real test slice; a regressor trained on real slices "
         "measured it. The ceiling is what the regressor reaches on real slices.",
     ),
+    "control_area": (
+        "What {} was asked for, and the area of the structures in its samples",
+        "The same without a network: the area of each structure in pixels, where label maps have it, turned into a "
+        "volume by one straight line through real training slices.",
+    ),
     "control_grid": (
         "Samples of {} over two covariates",
         "At one latent, from the 2 % to the 98 % quantile of both covariates; the others stand at their means.",
