@@ -44,6 +44,7 @@ def test_the_study_of_sources_that_ships_plans_its_four_models_and_no_download(s
             "sources.north.part is [0.5, 0.5]; expected the smaller number first",
         ),
         ("models={mssg: {only: north}}", "write a condition of that source alone"),
+        ("models={hagan: {recipe: {encoders: detached}}}", "by classes and not yet by covariates; expected none"),
     ],
 )
 def test_what_does_not_fit_stops_before_any_work(snakemake, change, words):

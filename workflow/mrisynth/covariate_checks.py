@@ -21,7 +21,8 @@ def check_covariate_model(name: str, entry: Mapping[str, Any], condition: Mappin
         source: the file they came from, named in errors.
 
     Raises:
-        ConfigError: the family cannot be told covariates, or one source of them is to be trained on alone.
+        ConfigError: the family cannot be told covariates, one source of them is to be trained on alone, the model has
+            encoders, or a part of the participants is empty.
     """
     if condition["kind"] != "covariates":
         return
@@ -34,6 +35,11 @@ def check_covariate_model(name: str, entry: Mapping[str, Any], condition: Mappin
         raise ConfigError(
             f"{source}: models.{name}.only is {entry['only']}, but {entry['condition']} is of covariates; write a "
             "condition of that source alone."
+        )
+    if entry["recipe"].get("encoders", "none") != "none":
+        raise ConfigError(
+            f"{source}: models.{name}.recipe.encoders is {entry['recipe']['encoders']}, but the latents of scans are "
+            "found and drawn by classes and not yet by covariates; expected none."
         )
     for place, (low, high) in ((key, given["part"]) for key, given in condition["sources"].items()):
         if low >= high:
