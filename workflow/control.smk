@@ -35,7 +35,9 @@ def areas_of_size(size):
 def control_pictures(wildcards):
     """The figures of control that the report shows, of all models."""
     models = controlled_models()
-    names = [f"control/{model}" for model in models]
+    names = [
+        f"control/{model}" for model in STUDY.models if "control" in metrics_of(model)
+    ]
     names += [f"control_area/{model}" for model in models if measures_areas()]
     names += [f"control_extremes/{model}" for model in models]
     grid = CONTROL_PLAN is not None and CONTROL_PLAN.grid

@@ -134,7 +134,7 @@ def metrics_of(model):
         left_out |= {"condition_fidelity", "utility"}
     if recipe.family != "pacgan":
         left_out |= {"classification"}
-    if not sources or recipe.dimensions == 3:
+    if not STUDY.shows_covariates(recipe):
         left_out |= {"control"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
 

@@ -13,6 +13,7 @@ def test_a_study_of_sources_measures_regions_and_scores_control_of_its_models_of
     assert jobs["draw_covariate_pairs"] == 2, "one a condition of covariates"
     assert jobs["train_regressor"] == 1, "one a size"
     assert jobs["draw_controlled"] == jobs["score_control"] == jobs["draw_control_figures"] == 3, "hagan is of volumes"
+    assert jobs["score_control_volumes"] == 1
     assert jobs["compare_control"] == jobs["draw_control_strata"] == 1
     assert jobs["score_classes"] == 6, "a model of one source has no classes"
     assert jobs["score_separability"] == 2

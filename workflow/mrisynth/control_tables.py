@@ -17,7 +17,7 @@ from mrisynth.metrics.strata_scores import NAME as STRATA
 from mrisynth.metrics.strata_scores import SUMMARY
 from mrisynth.reporting.control_scatter import control_scatter, nothing_measured
 
-_COMPARED = (f"{CONTROL}_requested_r_", f"{CONTROL}_requested_balanced_accuracy_", f"{STRATA}_corr_", f"{PAIRED}_")
+COMPARED = (f"{CONTROL}_requested_r_", f"{CONTROL}_requested_balanced_accuracy_", f"{STRATA}_corr_", f"{PAIRED}_")
 """How the names of the numbers begin that stand beside the other scores of a model; all are in the summaries."""
 
 _PICTURES = {
@@ -65,4 +65,4 @@ def write_control(
     write_table(strata_summary, paths["strata_summary"])
     write_table(pairs.summary, paths["pairs"])
     table = pd.concat(tables, ignore_index=True)
-    write_table(table[table["metric"].str.startswith(_COMPARED)], paths["table"])
+    write_table(table[table["metric"].str.startswith(COMPARED)], paths["table"])

@@ -22,6 +22,7 @@ from mrisynth.errors import ConfigError
 from mrisynth.image_checks import IMAGE_COHORTS, check_image_study
 from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
 from mrisynth.redistribution import Redistribution, decide_all
+from mrisynth.region_covariates import OF_TISSUES
 from mrisynth.slice_checks import check_asked_of_slices, check_only, check_slice_model
 
 _NO_KEYS = ("dimensions", "channels", "augmentation_scale")
@@ -106,6 +107,12 @@ class Study:
         """Names of the sources of a model that is told covariates; none of any other."""
         condition = self.config["conditions"].get(model.condition, {})
         return list(condition["sources"]) if condition.get("kind") == "covariates" else []
+
+    def shows_covariates(self, model: ModelRecipe) -> bool:
+        """Whether what a model draws can be measured for covariates that it is told; of volumes those of tissues."""
+        condition = self.config["conditions"].get(model.condition, {})
+        told = {name for source in condition.get("sources", {}).values() for name in source["covariates"]}
+        return bool(told) if model.dimensions == 2 else bool(told & {f"{name}_ml" for name in OF_TISSUES})
 
     @property
     def volume_models(self) -> dict[str, ModelRecipe]:

@@ -51,3 +51,31 @@ rule draw_control_figures:
         runtime="10m",
     script:
         "../scripts/draw_control_figures.py"
+
+
+rule draw_control_strata:
+    """Draw the strata prediction scores of all models of covariates as a heat map."""
+    input:
+        lambda wildcards: [
+            f"<results>/control/{model}.strata_summary.tsv"
+            for model in controlled_models()
+        ],
+    output:
+        report(
+            "<results>/control_strata/models.png",
+            caption="../report/control_strata.rst",
+            category="Figures",
+            labels={"model": "all", "figure": "strata prediction score"},
+        ),
+    log:
+        "<logs>/draw_control_strata.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem=memory(2),
+        runtime="10m",
+    params:
+        models=lambda wildcards: controlled_models(),
+        title=STUDY.config["title"],
+    script:
+        "../scripts/draw_control_strata.py"
