@@ -19,7 +19,11 @@ from mrisynth.files import read_table, sha256_of
 pytestmark = pytest.mark.slurm
 CONFIGURED = ("--configfile", "tests/config/slurm.yaml")
 MINUTES = {"m": 1, "h": 60}
-FIRST_ATTEMPT = {"extract_brains": 60, "register_scans": 180}  # minutes; their rules ask for more on each attempt
+COMPUTED_MINUTES = {  # of rules that ask for more on each attempt, or for more scans
+    "extract_brains": 60,
+    "register_scans": 180,
+    "measure_covariates": 60,
+}
 
 
 @dataclass
@@ -61,7 +65,7 @@ def declared_resources(repository: Path) -> dict[str, Declared]:
                 gpus=len(re.findall(r'\bgpu=(?:1|run_key\("devices"\))', body)),
                 threads=1,  # of size 32; and nothing else asks for more
                 memory_mb=int(memory[1]) * 1000,
-                minutes=int(time[1]) * MINUTES[time[2]] if time else FIRST_ATTEMPT[rule],
+                minutes=int(time[1]) * MINUTES[time[2]] if time else COMPUTED_MINUTES[rule],
             )
     return found
 

@@ -190,3 +190,14 @@ def test_the_models_of_what_is_missing_follow_their_settings():
     assert settings == dict.fromkeys(("first", "second"), published)
     with pytest.raises(MrisynthError, match=r"conditions\.volumes: covariance is 'none'"):
         build_covariate_condition("volumes", _scans(), sources=SOURCES, completion={"covariance": "none"}, seed=3)
+
+
+def test_words_that_are_no_categories_are_named():
+    scans = _scans()
+    scans["town"], scans["name"] = "Leeds", scans["scan"]
+    for column, words in (
+        ("name", r"conditions\.volumes: the covariate name has \d+ different words"),
+        ("town", "'town'"),
+    ):
+        with pytest.raises(MrisynthError, match=words):
+            build_covariate_condition("volumes", scans, sources={"a": {"covariates": ["age", column]}}, seed=3)

@@ -7,7 +7,7 @@ import pytest
 
 from mrisynth.errors import MrisynthError
 from mrisynth.metrics.strata import plan_strata
-from mrisynth.metrics.strata_scores import Predictions, predictions_table, score_strata
+from mrisynth.metrics.strata_scores import Predictions, score_strata
 
 FIELDS = {"model": "mssg", "measured_by": "regressor", "view": "slice 32", "seed": 1}
 
@@ -92,13 +92,6 @@ def test_r_of_a_binary_covariate_is_to_the_true_label():
     first = plan.strata[0].drawn
     assert found["corr"][0] == pytest.approx(np.corrcoef(fakes[:40], truth[first])[0, 1])
     assert found["mse"][0] == pytest.approx(((fakes[:40] - reals[first]) ** 2).mean())
-
-
-def test_predictions_are_listed_pair_by_pair():
-    plan = toy_plan()
-    listed = predictions_table(plan, toy_predictions(plan, np.arange(12.0), np.arange(16.0) * 10))
-    assert listed["stratum"].tolist() == [0] * 4 + [1] * 4 + [2] * 4 and listed["row"].tolist() == plan.rows.tolist()
-    assert listed["ventricles_real"].tolist() == (plan.rows * 10.0).tolist()
 
 
 def test_what_does_not_fit_is_refused():

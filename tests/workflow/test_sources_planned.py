@@ -44,6 +44,10 @@ def test_the_study_of_sources_that_ships_plans_its_four_models_and_no_download(s
             "conditions={volumes: {sources: {north: {part: [0.5, 0.5]}}}}",
             "sources.north.part is [0.5, 0.5]; expected the smaller number first",
         ),
+        (
+            "cohort={validation_fraction: 0}",
+            "cohort.validation_fraction is 0, but control of models.mssg is measured by",
+        ),
         ("models={mssg: {only: north}}", "write a condition of that source alone"),
         ("models={hagan: {recipe: {encoders: detached}}}", "by classes and not yet by covariates; expected none"),
     ],

@@ -34,7 +34,7 @@ def control_plan(config: Mapping[str, Any], *, source: str) -> ControlPlan | Non
     """Return the plan of a complete configuration; None where no condition is of covariates.
 
     Raises:
-        ConfigError: ``evaluation.control`` names what is not there.
+        ConfigError: ``evaluation.control`` names what is not there, or nobody is left for validation.
     """
     known = {name: one for name, one in config["conditions"].items() if one["kind"] == "covariates"}
     given = config["evaluation"]["control"]
@@ -45,6 +45,12 @@ def control_plan(config: Mapping[str, Any], *, source: str) -> ControlPlan | Non
         )
     if not known:
         return None
+    asked = [name for name, one in config["models"].items() if one["condition"] in known and one["family"] == "mssg"]
+    if asked and "control" in config["evaluation"]["metrics"] and not config["cohort"]["validation_fraction"]:
+        raise ConfigError(
+            f"{source}: cohort.validation_fraction is 0, but control of models.{asked[0]} is measured by networks that "
+            "validation participants stop; set it above 0, or leave control out of evaluation.metrics."
+        )
     chosen = given["condition"] or max(known, key=lambda name: len(known[name]["sources"]))
     sources = known[chosen]["sources"].values()
     covariates = tuple(dict.fromkeys(name for one in sources for name in one["covariates"]))

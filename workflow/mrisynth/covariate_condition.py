@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mrisynth.conditions import RESERVED, Condition
+from mrisynth.conditions import MOST_CATEGORIES, RESERVED, Condition
 from mrisynth.covariates.kinds import Covariate
 from mrisynth.covariates.rows import CovariateRows
 from mrisynth.covariates.settings import ModelSettings
@@ -61,9 +61,9 @@ def build_covariate_condition(
             raise MrisynthError(f"conditions.{name}.sources.{source}: no training scan is of it; widen where or part.")
     knows = {source: list(given["covariates"]) for source, given in sources.items()}
     told = pd.DataFrame({one: _known(scans[one], one, knows, numbers) for one in names})
-    covariates = [_covariate(told[one], one) for one in names]
-    values = covariate_values(told, covariates)
     try:
+        covariates = [_covariate(told[one], one) for one in names]
+        values = covariate_values(told, covariates)
         settings = ModelSettings.from_dict(completion or {})
         rows = CovariateRows.fit(
             values[training], numbers[training], covariates, knows=knows, settings=settings, seed=seed
@@ -144,6 +144,11 @@ def _covariate(column: pd.Series, name: str) -> Covariate:
         binary = set(column.dropna().unique()) == {0, 1}
         return Covariate(name=name, kind="binary" if binary else "continuous")
     words = tuple(sorted(column.dropna().astype(str).unique()))
+    if len(words) > MOST_CATEGORIES:
+        raise MrisynthError(
+            f"the covariate {name} has {len(words)} different words, such as {words[0]}; at most {MOST_CATEGORIES} can "
+            "be categories, and a number must be one in every row."
+        )
     return Covariate(name=name, kind="binary" if len(words) == 2 else "categorical", categories=words)
 
 

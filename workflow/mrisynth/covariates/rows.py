@@ -10,6 +10,7 @@ import numpy as np
 
 from mrisynth.covariates.completion import Completion
 from mrisynth.covariates.kinds import Covariate, checked_table
+from mrisynth.covariates.scaling import moved
 from mrisynth.covariates.settings import VOLUME_ENDING, ModelSettings
 from mrisynth.errors import MrisynthError
 from mrisynth.networks.covariate_columns import CovariateColumns
@@ -80,12 +81,12 @@ class CovariateRows:
         log = settings.log if settings is not None else None
         named = np.array([one.name.endswith(VOLUME_ENDING) if log is None else one.name in log for one in covariates])
         logarithmic = continuous & named & (np.nanmin(table, axis=0) > 0)
-        moved = _moved(table, logarithmic)
-        spread = np.where(continuous, np.nanstd(moved, axis=0), 1.0)
+        taken = moved(table, logarithmic)
+        spread = np.where(continuous, np.nanstd(taken, axis=0), 1.0)
         return cls(
             sources=tuple(knows),
             knows={source: tuple(names) for source, names in knows.items()},
-            centre=np.where(continuous, np.nanmean(moved, axis=0), 0.0),
+            centre=np.where(continuous, np.nanmean(taken, axis=0), 0.0),
             spread=np.where(spread > 0, spread, 1.0),
             logarithmic=logarithmic,
             completion=Completion.fit(table, sources, covariates, names=tuple(knows), settings=settings, seed=seed),
@@ -93,14 +94,14 @@ class CovariateRows:
 
     def rows(self, values: np.ndarray, sources: np.ndarray) -> np.ndarray:
         """Return rows [n, 1 + K] of values [n, K] in real units and the numbers of their sources [n]."""
-        numbers = (_moved(np.asarray(values, dtype=np.float64), self.logarithmic) - self.centre) / self.spread
+        numbers = (moved(np.asarray(values, dtype=np.float64), self.logarithmic) - self.centre) / self.spread
         return np.column_stack([np.asarray(sources, dtype=np.float64), numbers])
 
     def values(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return values [n, K] in real units and the numbers of the sources, int64 [n]; the inverse of :meth:`rows`."""
         rows = np.asarray(rows, dtype=np.float64)
-        moved = rows[:, 1:] * self.spread + self.centre
-        values = np.where(self.logarithmic, np.exp(np.where(self.logarithmic, moved, 0.0)), moved)
+        taken = rows[:, 1:] * self.spread + self.centre
+        values = np.where(self.logarithmic, np.exp(np.where(self.logarithmic, taken, 0.0)), taken)
         return values, rows[:, 0].astype(np.int64)
 
     def complete(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -127,7 +128,3 @@ class CovariateRows:
             logarithmic=np.asarray(plain["logarithmic"], dtype=bool),
             completion=Completion.from_dict(plain["completion"]),
         )
-
-
-def _moved(values: np.ndarray, logarithmic: np.ndarray) -> np.ndarray:
-    return np.where(logarithmic, np.log(np.where(logarithmic, values, 1.0)), values)

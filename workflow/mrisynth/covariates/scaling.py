@@ -42,16 +42,16 @@ class Scaling:
             MrisynthError: a column named in ``log`` holds a number that is not above 0.
         """
         flags = np.array([_is_log(column, one, log) for column, one in zip(values.T, covariates, strict=True)], bool)
-        moved = _moved(values, flags)
-        centre, scale = np.nanmean(moved, axis=0), np.nanstd(moved, axis=0)
-        low, high = np.nanmin(moved, axis=0), np.nanmax(moved, axis=0)
+        taken = moved(values, flags)
+        centre, scale = np.nanmean(taken, axis=0), np.nanstd(taken, axis=0)
+        low, high = np.nanmin(taken, axis=0), np.nanmax(taken, axis=0)
         constant = high == low
         scale[constant] = 0.0
         margin = np.array([0.0 if one.name == AGE else _MARGIN for one in covariates]) * (high - low)
         low, high = low - margin, high + margin
         for number, one in enumerate(covariates):
             if one.bounds is not None:
-                low[number], high[number] = _moved(np.array(one.bounds)[:, None], flags[[number]])[:, 0]
+                low[number], high[number] = moved(np.array(one.bounds)[:, None], flags[[number]])[:, 0]
         low, high = ((bound - centre) / np.where(constant, 1.0, scale) for bound in (low, high))
         return cls(flags, centre, scale, np.where(constant, -np.inf, low), np.where(constant, np.inf, high))
 
@@ -62,17 +62,17 @@ class Scaling:
 
     def to_z(self, values: np.ndarray) -> np.ndarray:
         """Return z [n, d] of columns [n, d]; NaN stays, and 0 or less is as small as can be where logarithms are."""
-        z = (_moved(values, self.log) - self.centre) / np.where(self.varying, self.scale, 1.0)
+        z = (moved(values, self.log) - self.centre) / np.where(self.varying, self.scale, 1.0)
         return z if self.varying.all() else np.where(self.varying | np.isnan(z), z, 0.0)
 
     def from_z(self, z: np.ndarray) -> np.ndarray:
         """Return the values [..., d] of z [..., d], in real units."""
-        moved = z * self.scale + self.centre
-        return np.where(self.log, np.exp(np.where(self.log, moved, 0.0)), moved) if self.log.any() else moved
+        taken = z * self.scale + self.centre
+        return np.where(self.log, np.exp(np.where(self.log, taken, 0.0)), taken) if self.log.any() else taken
 
     def log_slope(self, values: np.ndarray) -> np.ndarray:
         """Return [n], the sum over columns of log |dz / dx|; NaN counts nothing."""
-        slopes = -np.log(np.where(self.varying, self.scale, 1.0)) - np.where(self.log, _moved(values, self.log), 0.0)
+        slopes = -np.log(np.where(self.varying, self.scale, 1.0)) - np.where(self.log, moved(values, self.log), 0.0)
         return np.where(self.varying & ~np.isnan(values), slopes, 0.0).sum(axis=1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +103,8 @@ def _is_log(column: np.ndarray, covariate: Covariate, log: Sequence[str] | None)
     return covariate.name in log
 
 
-def _moved(values: np.ndarray, log: np.ndarray) -> np.ndarray:
+def moved(values: np.ndarray, log: np.ndarray) -> np.ndarray:
+    """Return values [n, d], or their logarithms in the columns where ``log`` [d] is true; 0 or less as if the least."""
     if not log.any():
         return values
     return np.where(log, np.log(np.maximum(np.where(log, values, 1.0), np.finfo(np.float64).tiny)), values)

@@ -135,15 +135,6 @@ def score_strata(
     )  # fmt: skip
 
 
-def predictions_table(plan: StrataPlan, found: Predictions) -> pd.DataFrame:
-    """Return what was predicted of each fake and its real image: ``stratum``, ``row`` and both of each covariate."""
-    stratum = np.repeat(np.arange(len(plan.strata)), [len(one.drawn) for one in plan.strata])
-    table = pd.DataFrame({"stratum": stratum, "row": plan.rows})
-    for column, name in enumerate(found.names):
-        table[f"{name}_fake"], table[f"{name}_real"] = found.fakes[:, column], found.reals[plan.rows, column]
-    return table
-
-
 def _by_stratum(
     plan: StrataPlan, found: Predictions, draws: ParticipantDraws, column: int
 ) -> tuple[np.ndarray, np.ndarray]:

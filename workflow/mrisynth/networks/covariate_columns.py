@@ -22,11 +22,6 @@ class CovariateColumns(tuple[int, ...]):
         """Number of sources."""
         return self[0]
 
-    @property
-    def categories(self) -> tuple[int, ...]:
-        """Number of categories of each covariate, 0 for a number."""
-        return tuple(self[1:])
-
 
 def places(columns: Iterable[int]) -> list[slice]:
     """Return which numbers of a vector belong to each column: one of a number, one a category of the others.
