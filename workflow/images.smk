@@ -16,11 +16,11 @@ IMAGE_KEYS = (
 def told_of_images():
     """The keys of the cohort that decide what is packed.
 
-    Colour is among them only where it is wanted, so that an upgrade packs no grey images again.
+    Keys that came later are among them only where they are set, so that an upgrade packs no images again.
     """
     cohort = STUDY.config["cohort"]
-    told = {key: cohort[key] for key in IMAGE_KEYS}
-    return told | {"colour": True} if cohort["colour"] else told
+    later = {key: cohort[key] for key in ("colour", "participant_column") if cohort[key]}
+    return {key: cohort[key] for key in IMAGE_KEYS} | later
 
 
 def images_of_cohort(wildcards):

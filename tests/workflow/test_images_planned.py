@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.class_images import write_class_folder
+from support.labelled_digits import write_labelled_digits
 
 OF_VOLUMES = {
     "build_cohort", "extract_brains", "register_scans", "prepare_template", "summarise_quality", "accept_scans",
@@ -57,6 +58,25 @@ def test_the_exchange_format_can_be_the_input(planned, tmp_path):
     study = planned(f"cohort={{name: exchange, folder: {tmp_path}}}")
     assert study.returncode == 0, study.text
     assert study.jobs["pack_images"] == 1 and str(tmp_path / "test" / "Real16x16.nii.gz") in study.text
+
+
+def test_images_with_labels_can_be_two_sources_with_different_covariates(snakemake, tmp_path):
+    made = write_labelled_digits(tmp_path / "made", count=8)
+
+    def planned(**changes: str):
+        cohort = ", ".join(f"{key}: {value}" for key, value in {"folder": str(made), **changes}.items())
+        asked = ["folder=studies/never-run", f"cohort={{{cohort}}}"]
+        return snakemake("-n", "--configfile", "tests/config/labelled.yaml", "--config", *asked)
+
+    study = planned()
+    assert study.returncode == 0, study.text
+    assert {name: study.jobs[name] for name in ("pack_images", "train_regressor", "score_control")} == {
+        "pack_images": 1, "train_regressor": 1, "score_control": 2,
+    }  # fmt: skip
+    assert not OF_VOLUMES & set(study.jobs) and "map_control_regions" not in study.jobs
+    assert str(made / "dataset.json") in study.text, "new labels are a new cohort"
+    study = planned(participant_column="patient")
+    assert study.returncode == 1 and "cohort.participant_column is patient, but the labels of" in study.text
 
 
 @pytest.mark.fault(7)

@@ -10,15 +10,15 @@ from mrisynth.errors import ConfigError
 from mrisynth.plain_text import check_path
 from mrisynth.recipes import SLICE_FAMILIES
 
-IMAGE_COHORTS = ("images", "exchange")
-"""Kinds of cohorts whose input is 2D images: folders of JPEG and PNG per class, and the exchange format."""
+IMAGE_COHORTS = ("images", "exchange", "labelled")
+"""Kinds of cohorts whose input is 2D images: folders of a class, the exchange format, and folders with dataset.json."""
 
 _KEPT_OF_PREPROCESSING = ("max_excluded_fraction", "field_mm")
 _ALL_TAKEN = "all images of the folder are taken; take the key out and give a folder of those that are wanted"
 _NO_LABEL_MAPS = "label maps are of volumes, and no area is measured in images; take the key out"
 _SENSELESS = {  # block: key -> why not
     "cohort": {
-        "demographics": "nothing but its class is known of an image; take the key out",
+        "demographics": "what is known of images lies beside them; take the key out",
         "scan_names": _ALL_TAKEN,
         "first_scans": _ALL_TAKEN,
     },
@@ -48,7 +48,13 @@ def check_image_study(given: Mapping[str, Any], config: Mapping[str, Any], *, so
         ConfigError: the folder is not there, or something is asked for that only volumes have: preprocessing, models of
             volumes, positions of slices, matching by age, areas by label maps. Or colours are asked for of scans.
     """
-    if (name := config["cohort"]["name"]) not in IMAGE_COHORTS:
+    name, person = (config["cohort"][key] for key in ("name", "participant_column"))
+    if person is not None and name != "labelled":
+        raise ConfigError(
+            f"{source}: cohort.participant_column is {person}, but cohort.name is {name}: only labels of "
+            "dataset.json say whose an image is; take the key out."
+        )
+    if name not in IMAGE_COHORTS:
         if config["cohort"]["colour"]:
             raise ConfigError(
                 f"{source}: cohort.colour is true, but cohort.name is {name}: scans have no colours; take the key out."

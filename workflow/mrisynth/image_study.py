@@ -20,6 +20,7 @@ from mrisynth.seeds import derive_seed
 from mrisynth.slices.exchange import IMAGES, LABELS
 from mrisynth.slices.exchange_reading import read_exchange, stacks_of, table_rows
 from mrisynth.slices.folders import pack_folder
+from mrisynth.slices.labelled import find_labelled, labels_of_parts
 from mrisynth.slices.packing import INDEX
 
 _PARTS = ("train", "test")
@@ -33,7 +34,7 @@ class ImageTables:
     Attributes:
         participants: one row a person: participant_id, source, the class (all, joined by ``and``, of images in
             several), images (how many passed), split.
-        scans: one row an image: scan (its name), participant_id, the class, split, sha256.
+        scans: one row an image: scan (its name), participant_id, the class, split, sha256, what else is known of it.
         verdicts: one row an image: scan, status (``passed``, ``excluded``), reason, message.
     """
 
@@ -52,8 +53,10 @@ def image_files(cohort: Mapping[str, Any]) -> list[Path]:
         MrisynthError: the folder holds no image, or a part of the exchange format is missing.
         ConfigError: a path holds what Snakemake would read as something else.
     """
-    if cohort["name"] == "images":
-        found = [image.path for image in find_images(Path(cohort["folder"]))]
+    if cohort["name"] != "exchange":
+        images, _ = _found(cohort)
+        found = [image.path for image in images]
+        found += labels_of_parts(Path(cohort["folder"])) if cohort["name"] == "labelled" else []
     else:
         parts = _parts(cohort)
         found = [path for part in parts.values() for path in sorted([*part.glob("Real*.nii*"), part / LABELS])]
@@ -65,8 +68,8 @@ def image_files(cohort: Mapping[str, Any]) -> list[Path]:
 
 def count_images(cohort: Mapping[str, Any]) -> int:
     """Return how many images a cohort has, good or bad; the arguments and errors are those of :func:`image_files`."""
-    if cohort["name"] == "images":
-        return len(image_files(cohort))
+    if cohort["name"] != "exchange":
+        return len(_found(cohort)[0])
     return sum(len(table_rows(part / LABELS)) for part in _parts(cohort).values())
 
 
@@ -93,9 +96,9 @@ def pack_cohort(cohort: Mapping[str, Any], folder: Path, *, sizes: Sequence[int]
     fractions = {split: cohort[f"{split}_fraction"] for split in ("test", "validation")}
     asked: dict[str, Any] = {"sizes": sizes, "seed": seed, "fractions": fractions, "stratify": bool(cohort["stratify"])}
     colour = channels_of(cohort) > 1
-    if cohort["name"] == "images":
-        images = _shuffled(find_images(Path(cohort["folder"])), seed=seed)
-        index = pack_folder(images, folder, colour=colour, **asked)
+    if cohort["name"] != "exchange":
+        images, _ = _found(cohort)
+        index = pack_folder(_shuffled(images, seed=seed), folder, colour=colour, **asked)
     else:
         _check_colour(cohort, colour=colour)
         index = read_exchange(_parts(cohort), folder, **asked)
@@ -110,27 +113,41 @@ def pack_cohort(cohort: Mapping[str, Any], folder: Path, *, sizes: Sequence[int]
     return index
 
 
-def image_tables(index: pd.DataFrame, *, source: str, column: str = "diagnosis") -> ImageTables:
+def known_of_images(cohort: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return what is known of the images beside their class: ``scan`` and a column a label; None where nothing is.
+
+    The argument and errors are those of :func:`image_files`.
+    """
+    return _found(cohort)[1] if cohort["name"] == "labelled" else None
+
+
+def image_tables(
+    index: pd.DataFrame, *, source: str, column: str = "diagnosis", known: pd.DataFrame | None = None
+) -> ImageTables:
     """Return the tables of a cohort of images from the index of the packed ones.
 
     Args:
         index: of :func:`pack_cohort`.
         source: kind of cohort.
         column: name of the column of the classes.
+        known: of :func:`known_of_images`.
     """
     images = index.rename(columns={"label": column})
     people = images.groupby("participant_id", sort=True)
     participants = pd.DataFrame(
         {
             "source": source,
-            column: people[column].agg(lambda words: " and ".join(sorted(set(words)))),
+            column: people[column].agg(lambda words: " and ".join(sorted(set(words.dropna()))) or None),
             "images": people["status"].agg(lambda status: int((status == "passed").sum())),
             "split": people["split"].first(),
         }
     ).reset_index()
+    scans = images[["scan", "participant_id", column, "split", "sha256"]]
+    if known is not None:
+        scans = scans.merge(known, on="scan", how="left", validate="one_to_one")
     return ImageTables(
         participants=participants,
-        scans=images[["scan", "participant_id", column, "split", "sha256"]].sort_values("scan", ignore_index=True),
+        scans=scans.sort_values("scan", ignore_index=True),
         verdicts=images[["scan", "status", "reason", "message"]].sort_values("scan", ignore_index=True),
     )
 
@@ -149,6 +166,14 @@ def write_image_tables(tables: ImageTables, files: Mapping[str, str | Path], *, 
     write_table(counts_table(tables.verdicts), files["exclusions"])
     write_table(balance_table(tables.participants), files["balance"])
     write_json(split_record(tables.scans, settings=settings), files["splits"])
+
+
+def _found(cohort: Mapping[str, Any]) -> tuple[list[ClassImage], pd.DataFrame | None]:
+    """Return the images of a cohort of single files, and what is known of them beside their class."""
+    folder = Path(cohort["folder"])
+    if cohort["name"] == "labelled":
+        return find_labelled(folder, person=cohort["participant_column"], class_column=cohort["class_column"])
+    return find_images(folder), None
 
 
 def _shuffled(images: Sequence[ClassImage], *, seed: int) -> list[ClassImage]:

@@ -96,7 +96,7 @@ _BY_COHORT: dict[str, tuple[bool, str, str | None, str | None]] = {  # allowed, 
 }
 
 
-_OF_ONES_OWN = ("bids", "images", "exchange")
+_OF_ONES_OWN = ("bids", "images", "exchange", "labelled")
 
 
 def decide(cohort: Mapping[str, Any], *, own_scans: bool = False) -> Redistribution:

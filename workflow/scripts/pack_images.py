@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mrisynth.image_study import image_tables, pack_cohort, write_image_tables
+from mrisynth.image_study import image_tables, known_of_images, pack_cohort, write_image_tables
 from mrisynth.joblog import running
 
 with running(snakemake):
@@ -11,5 +11,5 @@ with running(snakemake):
     column = cohort["class_column"]
     settings = {key: cohort[key] for key in ("test_fraction", "validation_fraction")}
     settings |= {"stratify": [column] if cohort["stratify"] else [], "seed": seed}
-    tables = image_tables(index, source=cohort["name"], column=column)
+    tables = image_tables(index, source=cohort["name"], column=column, known=known_of_images(cohort))
     write_image_tables(tables, dict(output.items()), settings=settings)

@@ -23,7 +23,7 @@ SEVERAL = "several"
 
 _OF_ALL = ("test_fraction", "validation_fraction", "stratify")
 _OF_STUDY = ("name", "members", "redistribution", *_OF_ALL)
-_UNTOLD = ("redistribution", "class_column", "colour")
+_UNTOLD = ("redistribution", "class_column", "participant_column", "colour")
 _OF_MEMBER = r"name|folder|demographics|demographics_rules|scan_names|first_scans|participants|simulated_\w+|adni"
 _KEY = re.compile(rf"(?<![\w./-])cohort\.(?=(?:{_OF_MEMBER}|redistribution)\b)")
 

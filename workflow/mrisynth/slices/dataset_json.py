@@ -17,9 +17,7 @@ from PIL import Image
 
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import write_json
-from mrisynth.imaging.grey_image import read_colour, read_grey
-from mrisynth.imaging.nifti_stream import is_nifti, open_nifti
-from mrisynth.imaging.volume_checks import check_scalar
+from mrisynth.imaging.picture import read_picture
 from mrisynth.slices.dataset_labels import FILE, SPLIT, read_labels, written_labels
 from mrisynth.slices.slice_set import open_slices
 
@@ -28,7 +26,7 @@ PARTS = {"trainset": "train", "valset": "validation", "testset": "test"}
 """Folders of a data set that is divided, and the split that each stands for."""
 ENDINGS = (".png", ".jpg", ".nii.gz")
 READ_ENDINGS = (*ENDINGS, ".jpeg", ".nii")
-MOST_JSON_BYTES, MOST_IMAGES, MOST_BYTES, LARGEST_EDGE = 2**26, 2**20, 2**33, 2048
+MOST_JSON_BYTES, MOST_IMAGES, MOST_BYTES = 2**26, 2**20, 2**33
 _PER_FOLDER = 1000
 
 
@@ -65,6 +63,12 @@ def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, co
         MrisynthError: a file is missing, no image, outside the folder, named twice or of another shape than the first;
             the labels are of no form that is known; the parts have labels of several forms.
     """
+    table, form = read_tables(folder, columns=columns)
+    return LabelledImages(images=_images(Path(folder), table[FILE], colour=colour), table=table, form=form)
+
+
+def read_tables(folder: str | Path, *, columns: Sequence[str] | None = None) -> tuple[pd.DataFrame, str]:
+    """Read what :func:`read_dataset` reads but the images: the table and the form, see :class:`LabelledImages`."""
     folder = Path(folder)
     given = [name for name in PARTS if (folder / name / DATASET).is_file()]
     if (folder / DATASET).is_file() == bool(given):
@@ -80,8 +84,15 @@ def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, co
     if len(set(forms.values())) > 1:
         words = ", ".join(f"{name} {form}" for name, form in forms.items())
         raise MrisynthError(f"The parts of {folder} have labels of several forms ({words}); write one form.")
-    table = pd.concat(tables, ignore_index=True)
-    return LabelledImages(images=_images(folder, table[FILE], colour=colour), table=table, form=form)
+    return pd.concat(tables, ignore_index=True), form
+
+
+def inside(path: Path, folder: Path) -> Path:
+    """Return ``path``; raise MrisynthError where it leads out of the folder, as links may."""
+    home = os.path.realpath(folder)
+    if os.path.commonpath([home, os.path.realpath(path)]) != home:
+        raise MrisynthError(f"{path} leads out of {folder}; expected the image itself.")
+    return path
 
 
 def read_labels_of(folder: str | Path, *, columns: Sequence[str] | None = None) -> tuple[pd.DataFrame, str]:
@@ -209,14 +220,11 @@ def _is_image(name: str) -> bool:
 
 def _images(folder: Path, files: pd.Series, *, colour: bool) -> np.ndarray:
     """Read the images into one array; the first says the shape of all."""
-    home = os.path.realpath(folder)
     images = np.empty(0, dtype=np.uint8)
     for number, file in enumerate(files):
-        path = folder / file
-        if os.path.commonpath([home, os.path.realpath(path)]) != home:
-            raise MrisynthError(f"{path} leads out of {folder}; expected the image itself.")
+        path = inside(folder / file, folder)
         try:
-            image = _nifti(path, colour=colour) if is_nifti(path) else (read_colour if colour else read_grey)(path)
+            image = read_picture(path, colour=colour)
         except ScanError as error:
             raise MrisynthError(f"Image {number} of {folder} cannot be used: {error}") from error
         if number == 0:
@@ -228,25 +236,6 @@ def _images(folder: Path, files: pd.Series, *, colour: bool) -> np.ndarray:
             raise MrisynthError(f"{path} has {found} pixels (rows x columns), {files.iloc[0]} {first}; make all equal.")
         images[number] = image
     return images
-
-
-def _nifti(path: Path, *, colour: bool) -> np.ndarray:
-    if not path.is_file():
-        raise ScanError("missing", f"{path} is not there; expected an image.")
-    stream = open_nifti(path)
-    shape = stream.shape[:2]
-    if len(shape) != 2 or any(length != 1 for length in stream.shape[2:]) or not min(shape) >= 1:
-        words = " x ".join(map(str, stream.shape))
-        raise ScanError("not_2d", f"{path} has shape {words}; expected one image [row, column].")
-    if max(shape) > LARGEST_EDGE:
-        raise ScanError("too_large", f"{path} has {shape[0]} x {shape[1]} pixels; expected {LARGEST_EDGE} at most.")
-    check_scalar(stream.dtype, path)
-    stream.check_length()
-    values = stream.read().reshape(shape)
-    if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
-        raise ScanError("not_grey", f"{path} holds other values than whole ones of 0 to 255; scale the image first.")
-    image = values.astype(np.uint8)
-    return np.repeat(image[..., None], 3, axis=2) if colour else image
 
 
 def _parts(folder: Path, table: pd.DataFrame) -> dict[Path, np.ndarray]:

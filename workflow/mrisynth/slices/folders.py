@@ -1,4 +1,4 @@
-"""Folders of images per class, packed like slices of volumes."""
+"""Files of images, packed like slices of volumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pandas as pd
 from mrisynth.cohorts.image_folder import ClassImage, split_images
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.files import sha256_of
-from mrisynth.imaging.grey_image import read_colour, read_grey, shape_of, to_square
+from mrisynth.imaging.grey_image import to_square
+from mrisynth.imaging.picture import picture_shape, read_picture
 from mrisynth.progress import track
 from mrisynth.slices.packing import check_sizes, packed_slices, write_index
 
@@ -42,7 +43,8 @@ def pack_folder(
     is excluded.
 
     Args:
-        images: from :func:`mrisynth.cohorts.image_folder.find_images`.
+        images: from :func:`mrisynth.cohorts.image_folder.find_images`, or
+            :func:`mrisynth.slices.labelled.find_labelled`.
         folder: receives the files.
         sizes: pixels a side, 4 to 256, none larger than the longer edge of the images.
         seed: the study's seed, for the splits.
@@ -79,12 +81,12 @@ def _usual_shape(images: Iterable[ClassImage]) -> tuple[int, int] | None:
     shapes: Counter[tuple[int, int]] = Counter()
     for image in images:
         with contextlib.suppress(ScanError):
-            shapes[shape_of(image.path)] += 1
+            shapes[picture_shape(image.path)] += 1
     return max(shapes, key=lambda shape: (shapes[shape], shape), default=None)
 
 
 def _of_shape(image: ClassImage, usual: tuple[int, int] | None, *, colour: bool) -> np.ndarray:
-    picture = (read_colour if colour else read_grey)(image.path)
+    picture = read_picture(image.path, colour=colour)
     if picture.shape[:2] != usual:
         found, expected = ("{} x {}".format(*shape) for shape in (picture.shape, usual or ("?", "?")))
         raise ScanError("wrong_size", f"{image.name} has {found} pixels (rows x columns); most images have {expected}.")
@@ -97,7 +99,7 @@ def _described(image: ClassImage, split: str) -> dict[str, Any]:
         "image": image.name,
         "scan": image.participant_id,
         "participant_id": image.participant_id,
-        "label": image.label,
+        "label": image.label or None,
         "slice": image.slice,
         "given_split": image.given_split or None,
         "split": split,
