@@ -114,7 +114,7 @@ def condition_of_exchange(wildcards):
 
 
 def made_of_slices(wildcards):
-    """What a study asks of its slices beside models: the matching of their participants, the exchange format."""
+    """What a study asks of its slices beside models: matching of their participants, forms that others read."""
     wanted = STUDY.config["slices"]
     tables = (
         "pairs.tsv",
@@ -125,9 +125,11 @@ def made_of_slices(wildcards):
     )
     matching = [f"<results>/matching/{name}" for name in tables]
     exchange = ["<results>/slices/exchange"]
+    labelled = [f"<results>/slices/labelled/{size}" for size in STUDY.slice_sizes]
     return [
         *(matching if wanted["matching"] is not None else []),
         *(exchange if wanted["exchange"] is not None else []),
+        *(labelled if wanted["labelled"] is not None else []),
     ]
 
 

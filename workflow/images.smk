@@ -19,7 +19,9 @@ def told_of_images():
     Keys that came later are among them only where they are set, so that an upgrade packs no images again.
     """
     cohort = STUDY.config["cohort"]
-    later = {key: cohort[key] for key in ("colour", "participant_column") if cohort[key]}
+    later = {
+        key: cohort[key] for key in ("colour", "participant_column") if cohort[key]
+    }
     return {key: cohort[key] for key in IMAGE_KEYS} | later
 
 

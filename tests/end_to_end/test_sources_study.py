@@ -9,6 +9,7 @@ import pytest
 
 from mrisynth.files import read_json, read_table
 from mrisynth.score_files import read_scores
+from mrisynth.slices.dataset_json import read_dataset
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.long]
 CONTROLLED = ("mssg", "imputed", "north_alone")
@@ -33,6 +34,18 @@ def test_what_a_source_does_not_know_is_hidden_from_models_and_known_to_the_scor
     real = read_table(study / "regressors" / "16" / "real.tsv")
     assert real["true_hippocampus_left_ml"].notna().all()
     assert set(real["source"]) == {"north", "south"}
+
+
+def test_slices_are_written_with_what_their_source_knows(study):
+    folder = study / "slices" / "labelled" / "16"
+    written, index = read_dataset(folder), read_table(study / "slices" / "index.tsv")
+    assert len(written.images) == (index["status"] == "passed").sum() and written.images.shape[1:] == (16, 16)
+    north = (written.table["source"] == "north").to_numpy()
+    assert (
+        written.table.loc[north, "ventricles_ml"].notna().all()
+        and written.table.loc[~north, "ventricles_ml"].isna().all()
+    )
+    assert "Terms of the slices" in (folder / "TERMS.md").read_text()
 
 
 def test_samples_are_told_a_source_and_every_covariate(study):

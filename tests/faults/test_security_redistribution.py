@@ -155,8 +155,13 @@ def test_slices_of_scans_are_not_called_synthetic(tmp_path: Path) -> None:
     write_terms(tmp_path / "TERMS.md", of("adni"), title="Mine", slices=True)
     text = (tmp_path / "TERMS.md").read_text()
     assert text.startswith("# Terms of the slices of scans of Mine\n") and "| may be passed on | NO |" in text
-    assert "name its participants" in text and "ynthetic: no person" not in text
-    for path in ("slices/exchange", "matching/pairs.tsv", "matching/balance.png"):
+    assert "is of its participants" in text and "ynthetic: no person" not in text
+    for path in (
+        "slices/exchange",
+        "slices/labelled/64/trainset/dataset.json",
+        "matching/pairs.tsv",
+        "matching/balance.png",
+    ):
         assert not is_publishable(path, allowed=False)
 
 

@@ -48,6 +48,7 @@ def test_the_study_of_sources_that_ships_plans_its_four_models_and_no_download(s
             "cohort={validation_fraction: 0}",
             "cohort.validation_fraction is 0, but control of models.mssg is measured by",
         ),
+        ("slices={labelled: sites}", "slices.labelled is sites; expected the name of a condition of covariates"),
         ("models={mssg: {only: north}}", "write a condition of that source alone"),
         ("models={hagan: {recipe: {encoders: detached}}}", "by classes and not yet by covariates; expected none"),
     ],

@@ -95,7 +95,7 @@ def _known_classes(name: str, config: Mapping[str, Any]) -> list[str]:
 
 
 def check_asked_of_slices(config: Mapping[str, Any], *, has_models: bool, source: str) -> None:
-    """Check ``slices.matching`` and ``slices.exchange`` of a complete configuration.
+    """Check ``slices.matching``, ``slices.exchange`` and ``slices.labelled`` of a complete configuration.
 
     Args:
         config: the configuration.
@@ -104,10 +104,10 @@ def check_asked_of_slices(config: Mapping[str, Any], *, has_models: bool, source
 
     Raises:
         ConfigError: one is given without a model of slices, the groups to match are one, a pair is to agree in what it
-            differs in or is matched on already, or the condition has no classes that are known before training.
+            differs in or is matched on already, or a condition is not of the kind that is written so.
     """
-    matching, exchange = config["slices"]["matching"], config["slices"]["exchange"]
-    for key, given in (("matching", matching), ("exchange", exchange)):
+    matching, exchange, labelled = (config["slices"][key] for key in ("matching", "exchange", "labelled"))
+    for key, given in (("matching", matching), ("exchange", exchange), ("labelled", labelled)):
         if given is not None and not has_models:
             raise ConfigError(
                 f"{source}: slices.{key} is given but no model of the study is of slices; remove the key."
@@ -119,6 +119,12 @@ def check_asked_of_slices(config: Mapping[str, Any], *, has_models: bool, source
         raise ConfigError(
             f"{source}: slices.exchange is {exchange}; expected the name of a categorical or random condition of the "
             f"study, of which there are: {', '.join(known) or 'none'}."
+        )
+    told = [name for name, condition in config["conditions"].items() if condition["kind"] == "covariates"]
+    if labelled is not None and labelled not in told:
+        raise ConfigError(
+            f"{source}: slices.labelled is {labelled}; expected the name of a condition of covariates of the study, of "
+            f"which there are: {', '.join(told) or 'none'}."
         )
 
 

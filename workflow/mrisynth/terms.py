@@ -15,7 +15,7 @@ _OF_MODELS = (
     "A model can still remember persons it was trained on: read the scores of memorisation first.",
 )
 _OF_SCANS = (
-    "These images are parts of the scans of the cohort and no samples; the tables beside them name its participants.",
+    "These images are parts of the scans of the cohort and no samples; what stands beside them is of its participants.",
 )
 
 

@@ -63,3 +63,27 @@ rule export_exchange:
         terms=asdict(STUDY.redistribution),
     script:
         "../scripts/export_exchange.py"
+
+
+rule export_labelled:
+    """Write the real slices of one size as images with dataset.json, with what each source knows of covariates."""
+    input:
+        array="<results>/slices/{size}.npy",
+        index="<results>/slices/index.tsv",
+        condition=f"<results>/conditions/{STUDY.config['slices']['labelled']}.tsv",
+    output:
+        directory("<results>/slices/labelled/{size}"),
+    log:
+        "<logs>/export_labelled/{size}.log",
+    benchmark:
+        "<benchmarks>/export_labelled/{size}.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem=memory(4),
+        runtime="2h",
+    params:
+        title=STUDY.config["title"],
+        terms=asdict(STUDY.redistribution),
+    script:
+        "../scripts/export_labelled.py"
