@@ -28,7 +28,7 @@ def test_without_covariates_no_job_of_control_is_planned(snakemake):
 
 def test_the_study_of_sources_that_ships_plans_its_four_models_and_no_download(snakemake):
     planned = snakemake("-n", "--configfile", "config/sources.yaml", "--config", "folder=studies/never-run")
-    assert planned.jobs["train_chunk"] == 8
+    assert planned.jobs["train_chunk"] == 16
     assert planned.jobs["score_control"] == 4
     assert not {"download_ixi", "download_demographics", "download_weights"} & set(planned.jobs)
 
