@@ -1,0 +1,1 @@
+"""Diffusion as functions of a network's prediction; knows neither networks nor models."""
