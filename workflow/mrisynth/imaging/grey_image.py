@@ -19,12 +19,16 @@ LUMA = (0.299, 0.587, 0.114)
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I")
 
 
-def read_grey(path: Path) -> np.ndarray:
+def read_grey(path: Path, *, flat: bool = False) -> np.ndarray:
     """Read a JPEG or PNG as grey values.
 
     16-bit values are divided by 257, so that 65535 becomes 255; colour becomes ``0.299 R + 0.587 G + 0.114 B``; what
     is transparent is laid over black; a palette is looked up first. Nothing is stretched and the turning that a camera
     notes (EXIF) is not followed.
+
+    Args:
+        path: the file.
+        flat: let all pixels be equal, as those of a mask of nothing are.
 
     Returns:
         uint8 [row, column], row 0 at the top, 0..255.
@@ -33,7 +37,7 @@ def read_grey(path: Path) -> np.ndarray:
         ScanError: with reason ``missing``, ``empty_file``, ``unreadable`` (no picture), ``truncated``, ``not_grey`` (a
             kind of pixel that no rule above covers), ``wrong_size`` (an edge outside 16..8192) or ``constant``.
     """
-    return _read(path, _grey)
+    return _read(path, _grey, flat=flat)
 
 
 def read_colour(path: Path) -> np.ndarray:
@@ -76,7 +80,7 @@ def to_square(image: np.ndarray, *, size: int) -> np.ndarray:
     return np.rint(means).clip(0, 255).astype(np.uint8)
 
 
-def _read(path: Path, convert: Callable[[Image.Image, Path], np.ndarray]) -> np.ndarray:
+def _read(path: Path, convert: Callable[[Image.Image, Path], np.ndarray], *, flat: bool = False) -> np.ndarray:
     with _open(path) as image:
         if min(image.size) < SMALLEST or max(image.size) > LARGEST:
             raise ScanError("wrong_size", f"{path} has {image.size[0]} x {image.size[1]} pixels; expected 16 to 8192.")
@@ -85,7 +89,7 @@ def _read(path: Path, convert: Callable[[Image.Image, Path], np.ndarray]) -> np.
         except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise ScanError("truncated", f"{path} is cut short or damaged ({error}); copy it again.") from error
         values = convert(image, path)
-    if (values == values[0, 0]).all():
+    if not flat and (values == values[0, 0]).all():
         raise ScanError("constant", f"{path} has the value {values[0, 0]} everywhere; expected a picture.")
     return values
 

@@ -150,7 +150,7 @@ class _Seen:
 
 
 def _see(volume: np.ndarray, atlas: TissueAtlas) -> _Seen:
-    support = _support(volume, atlas)
+    support = brain_support(volume, atlas)
     on = support[atlas.inside]
     brightness = volume[atlas.inside].astype(np.float64)[on]
     if brightness.std() < 1.0:
@@ -179,7 +179,16 @@ def _fitted_ratio(seen: _Seen, usual: Contrast) -> float:
     return float(grey / max(white, 1e-9))
 
 
-def _support(volume: np.ndarray, atlas: TissueAtlas) -> np.ndarray:
+def brain_support(volume: np.ndarray, atlas: TissueAtlas) -> np.ndarray:
+    """Return where the brain of a packed volume is, bool [x, y, z], its holes filled.
+
+    Args:
+        volume: uint8 [x, y, z], as the pyramid packs it.
+        atlas: on its grid.
+
+    Raises:
+        ScanError: ``empty``, ``off_template`` (the brain is not where the template's is) or ``other_grid``.
+    """
     if volume.shape != atlas.inside.shape:
         raise ScanError("other_grid", f"The volume has shape {volume.shape}, the atlas {atlas.inside.shape}.")
     support = ndimage.binary_fill_holes(volume > _BACKGROUND_TOP)
