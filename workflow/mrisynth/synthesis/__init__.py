@@ -1,0 +1,1 @@
+"""Synthesis for masks: which masks, candidates for each, and which of these the filter keeps."""
