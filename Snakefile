@@ -14,15 +14,20 @@ include: "workflow/scores.smk"
 include: "workflow/rounds.smk"
 include: "workflow/chain.smk"
 include: "workflow/covariates.smk"
+include: "workflow/masks.smk"
 include: "workflow/control.smk"
+include: "workflow/segment.smk"
+include: "workflow/synthesis.smk"
 include: "workflow/ends.smk"
 include: "workflow/driver.smk"
 
 
-pathvars:
+# What the directive "pathvars:" turns into, written so that tools without that directive can read this file.
+workflow.register_pathvars(
     results=STUDY.folder,
     logs=f"{STUDY.folder}/logs",
     benchmarks=f"{STUDY.folder}/benchmarks",
+)
 
 
 report: "workflow/report/workflow.rst"
@@ -38,6 +43,8 @@ wildcard_constraints:
     model="|".join(STUDY.models),
     features="|".join(STUDY.config["features"]),
     control="|".join(CONTROLS),
+    arm="|".join(ARMS),
+    synthesis="|".join(PLANS),
 
 
 if STUDY.of_images:
@@ -55,6 +62,7 @@ else:
     include: "workflow/rules/cut.smk"
 
 
+include: "workflow/rules/masks.smk"
 include: "workflow/rules/matching.smk"
 include: "workflow/rules/slices.smk"
 include: "workflow/rules/conditions.smk"
@@ -68,6 +76,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/class_scores.smk"
 include: "workflow/rules/self_distance.smk"
 include: "workflow/rules/slice_scores.smk"
+include: "workflow/rules/reconstruction.smk"
 include: "workflow/rules/slice_areas.smk"
 include: "workflow/rules/structure.smk"
 include: "workflow/rules/regions.smk"
@@ -79,8 +88,12 @@ include: "workflow/rules/control_volumes.smk"
 include: "workflow/rules/control_pictures.smk"
 include: "workflow/rules/memorisation.smk"
 include: "workflow/rules/utility.smk"
+include: "workflow/rules/segment.smk"
+include: "workflow/rules/segment_scores.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/latents.smk"
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/synthesis_pictures.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/compare.smk"
@@ -100,7 +113,10 @@ rule all:
         samples_as_nifti,
         made_of_slices,
         covariate_files,
+        mask_pictures,
         control_tables,
+        segmentation_files,
+        synthesis_files,
         latent_reports,
         cluster_reports,
         "<results>/ro-crate-metadata.json",

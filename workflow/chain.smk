@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from mrisynth.recipes import told
+from mrisynth.recipes import MASKED_FAMILIES, told
 from mrisynth.study import is_weights_file
 
 RUN_KEYS = (
@@ -137,6 +137,25 @@ def packed_index(wildcards):
     """The index of these."""
     is_volume = STUDY.models[wildcards.model].dimensions == 3
     return f"<results>/{'pyramid' if is_volume else 'slices'}/index.tsv"
+
+
+def masks_of_model(wildcards, kind):
+    """A file of the masks under the images of a model that masks steer; none for another model."""
+    model = STUDY.models[wildcards.model]
+    if model.family not in MASKED_FAMILIES:
+        return []
+    folder = "pyramid" if model.dimensions == 3 else "slices"
+    return f"<results>/masks/{folder}/{model.size}.{kind}"
+
+
+def masks_to_train_on(wildcards):
+    """What training may see of these masks."""
+    return masks_of_model(wildcards, "shown.npy")
+
+
+def facts_of_masks(wildcards):
+    """Which classes they have."""
+    return masks_of_model(wildcards, "json")
 
 
 def found_lengths(wildcards):

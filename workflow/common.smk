@@ -96,6 +96,12 @@ def archives_of_bundle(wildcards):
     return {scan.scan: str(scan.archive) for scan in scans if scan.archive}
 
 
+def contrasts_if_set(cohort):
+    """The contrasts of simulated sites as a parameter where they are set, so that an upgrade simulates nothing again."""
+    given = cohort.get("simulated_contrast")
+    return {"contrasts": given} if given else {}
+
+
 def demographics(wildcards):
     """The tables of participants, scans and sessions that come with the cohort, as far as they are files."""
     cohorts = sources_of(STUDY.config["cohort"]).values()

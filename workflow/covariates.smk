@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from mrisynth.region_covariate_checks import region_plan
+from mrisynth.text_checks import is_text, may_tell_regions
 
 try:
     REGION_PLAN = region_plan(STUDY.config, source=STUDY.source)
@@ -58,5 +59,13 @@ def measured_regions(wildcards):
 
 def regions_of_condition(wildcards):
     """The table of region covariates for a condition that may be of them."""
-    kind = STUDY.config["conditions"].get(wildcards.condition, {}).get("kind")
-    return region_covariates(wildcards) if kind == "covariates" else []
+    condition = STUDY.config["conditions"].get(wildcards.condition, {})
+    return region_covariates(wildcards) if may_tell_regions(condition) else []
+
+
+def settings_of_condition(wildcards):
+    """What the configuration says of a condition; of prompts only where it is one of them."""
+    known = {"none": {"kind": "none"}} | STUDY.config["conditions"]
+    condition = known[wildcards.condition]
+    unused = () if is_text(condition) else ("template", "text")
+    return {key: value for key, value in condition.items() if key not in unused}

@@ -47,5 +47,7 @@ def finished(wildcards):
         *samples_as_nifti(wildcards),
         *made_of_slices(wildcards),
         *covariate_files(wildcards),
+        *mask_pictures(wildcards),
         *control_tables(wildcards),
+        *segmentation_files(wildcards),
     ]

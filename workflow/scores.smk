@@ -130,10 +130,14 @@ def metrics_of(model):
     sources = STUDY.sources_of(recipe)
     if recipe.is_unconditional or len(sources) == 1:
         left_out |= {"separability", "classification", *CLASS_METRICS}
-    if recipe.only is not None:
+    if STUDY.is_told_text(recipe):
+        left_out |= {"separability", "classification", *CLASS_METRICS}
+    if recipe.only is not None or STUDY.is_told_text(recipe):
         left_out |= {"condition_fidelity", "utility"}
     if recipe.family != "pacgan":
         left_out |= {"classification"}
+    if recipe.family_recipe.get("autoencoder", "none") == "none":
+        left_out |= {"reconstruction"}
     if not STUDY.shows_covariates(recipe):
         left_out |= {"control"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
@@ -166,8 +170,11 @@ def labels_of_region(wildcards):
 def slice_pictures(wildcards):
     """The figures of the matching, of the scores that only slices have, and of the distances between halves."""
     matching = [path for path in made_of_slices(wildcards) if path.endswith(".png")]
-    scored = scores_of_models(".png", (*SLICE_METRICS, "self_distance"))
-    return [*matching, *scored, *control_pictures(wildcards)]
+    scored = scores_of_models(
+        ".png", (*SLICE_METRICS, "self_distance", "reconstruction")
+    )
+    drawn = [*control_pictures(wildcards), *segmentation_figures(wildcards)]
+    return [*matching, *scored, *drawn]
 
 
 def real_and_drawn_embeddings(wildcards):

@@ -76,6 +76,7 @@ def study(tmp_path: Path) -> Path:
     for name in ("generator", "encoders"):
         (folder / f"models/one/{name}.safetensors").write_bytes(b"weights")
     recipe = {"model": {"start_from": "/home/jane.doe/kept-3.pt", "size": 32}, "encoders_sha256": "x", "classes": []}
+    recipe["text"] = {"settings": {"folder": "/home/jane.doe/biomedclip"}}
     write_json(recipe, folder / "models/one/recipe.json")
     for number in range(2):
         image = unit_image(np.full((4, 4, 4), number - 0.5, np.float32), np.eye(4))
@@ -127,6 +128,7 @@ def test_an_export_holds_what_may_go_and_no_name(study: Path, tmp_path: Path) ->
     for path in folder.rglob("*"):
         assert not path.is_file() or not re.search(rb"jane\.?doe", path.read_bytes()), path
     assert read_json(folder / "models/one/recipe.json")["model"]["start_from"] == "kept-3.pt"
+    assert read_json(folder / "models/one/recipe.json")["text"]["settings"]["folder"] == "biomedclip"
     for path in (folder / "TERMS.md", folder / "models/one/TERMS.md", folder / "samples/one/TERMS.md"):
         assert LETTER["basis"] in path.read_text()
     assert read_json(folder / "models/one/recipe.json")["terms"]["stated"] is True
@@ -168,7 +170,7 @@ def test_slices_of_scans_are_not_called_synthetic(tmp_path: Path) -> None:
 SHOWS_PERSONS = re.compile(
     r"preprocessed/|brain_extraction/|quality/|cohort/|pyramid/|embeddings/|suspects|memorisation/\{model\}\.png"
     r"|pictures|latents/|clusters/|samples/|models/|training/|conditions/|covariates/|regions/|slices/"
-    r"|matching/(pairs|left_out)"
+    r"|masks/|segmentation/(cases|predictions|test)|matching/(pairs|left_out)|reconstruction/\{model\}\.(png|npz|images)"
 )
 
 
@@ -186,6 +188,7 @@ def test_snakemakes_report_takes_no_head_no_table_of_persons_and_asks_before_it_
     assert len(flagged["report"]) >= 10
     assert [output for output in flagged["report"] if SHOWS_PERSONS.search(output)] == []
     assert {output.split("/")[1] for output in flagged["showing_participants"]} == {
-        "clusters", "conditions", "control", "control_area", "covariates", "latents",
+        "clusters", "conditions", "control", "control_area", "covariates", "latents", "masks", "reconstruction",
+        "segmentation", "synthesis",
     }  # fmt: skip
     assert not any(output.endswith((".html", ".tsv")) for output in flagged["showing_participants"])

@@ -23,6 +23,7 @@ COMPUTED_MINUTES = {  # of rules that ask for more on each attempt, or for more 
     "extract_brains": 60,
     "register_scans": 180,
     "measure_covariates": 60,
+    "segment_tissues": 60,
 }
 
 

@@ -11,7 +11,7 @@ from mrisynth.recipes import ModelRecipe
 def _limits(*covariates: str, plane: str = "axial", family: str = "mssg", kind: str = "covariates") -> dict[str, bool]:
     condition = {"kind": kind, "sources": {"one": {"covariates": list(covariates)}}}
     config = {"slices": {"positions": [{"plane": plane}]}, "conditions": {"volumes": condition}}
-    return augmentation_limits({"condition": "volumes", "family": family}, config)
+    return augmentation_limits({"condition": "volumes", "family": family, "dimensions": None}, config)
 
 
 @pytest.mark.parametrize("name", ["hippocampus_left_ml", "Right_amygdala", "lh_area", "volume_r"])
@@ -22,6 +22,14 @@ def test_a_covariate_of_one_side_forbids_to_mirror(name):
 
 def test_covariates_of_no_side_may_be_mirrored_but_not_scaled():
     assert _limits("age", "ventricles_ml", "cleft", "brightness") == {"augmentation_scale": False}
+
+
+def test_slices_of_a_family_of_either_kind_are_slices():
+    condition = {"kind": "categorical"}
+    config = {"slices": {"positions": [{"plane": "sagittal"}]}, "conditions": {"sex": condition}}
+    entry = {"condition": "sex", "family": "latent_diffusion", "dimensions": 2}
+    assert augmentation_limits(entry, config) == {"augmentation_flip": False}
+    assert augmentation_limits(entry | {"dimensions": 3}, config) == {}
 
 
 def test_a_sagittal_slice_is_not_mirrored_and_other_conditions_forbid_nothing():

@@ -89,7 +89,7 @@ def test_another_format_is_refused(regressor, tmp_path):
     regressor.save(tmp_path)
     facts = json.loads((tmp_path / FACTS).read_text())
     (tmp_path / FACTS).write_text(json.dumps(facts | {"format": 99}))
-    with pytest.raises(MrisynthError, match="train it again"):
+    with pytest.raises(MrisynthError, match="found format 99, expected 1"):
         Regressor.load(tmp_path)
 
 

@@ -140,7 +140,7 @@ def test_slabs_begin_where_they_may(positions, expected):
 
 
 def test_unknown_families_and_settings_are_named():
-    with pytest.raises(ConfigError, match=r"no family 'gan'; there are hagan, mssg, pacgan"):
+    with pytest.raises(ConfigError, match=r"no family 'gan'; there are hagan, latent_diffusion, mrgen, mssg, pacgan"):
         family("gan")
     with pytest.raises(ConfigError, match=r"models\.model\.recipe: hagan has no setting gradient_penalty"):
         family("hagan").settings(_recipe("hagan", family_recipe={"gradient_penalty": 1.0}))

@@ -293,3 +293,11 @@ def test_deepbet_finds_the_brain_of_an_extreme_head() -> None:
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+def test_contrasts_of_sites_can_be_set_and_change_nothing_else() -> None:
+    usual = simulate_participants(240, seed=3)
+    other = simulate_participants(240, seed=3, contrasts={"south": 0.5})
+    means = other.groupby("site")["site_contrast"].mean()
+    assert means["south"] == pytest.approx(0.5, abs=0.02) and means["north"] == pytest.approx(1.08, abs=0.02)
+    pd.testing.assert_frame_equal(usual.drop(columns="site_contrast"), other.drop(columns="site_contrast"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,13 @@ def test_the_row_holds_the_distances_of_validation_scans_to_samples_of_their_own
     }  # fmt: skip
 
 
+def test_of_a_model_that_masks_steer_no_sample_without_a_mask_decides(sampler, network, real, splits, monkeypatch):
+    monkeypatch.setattr(sampler, "recipe", replace(sampler.recipe, family="mrgen"))
+    (row,) = validated(sampler, network, real, splits).to_dict("records")
+    assert np.isnan([row["kid"], row["fid"]]).all() and row["n_synthetic"] == 0
+    assert "the last chunk is kept" in row["warning"]
+
+
 def test_samples_of_a_chunk_are_embedded_once(sampler, network, real, splits, tmp_path):
     first = validated(sampler, network, real, splits, cache=tmp_path)
     (pack,) = tmp_path.glob("**/*.npz")
@@ -146,7 +154,7 @@ def test_a_progressive_model_is_scored_from_its_last_level_on(tmp_path, images_s
     splits = {name: "validation" if row < 4 else "train" for row, name in enumerate(names)}
     row = validated(Sampler.load(tmp_path), network, real, splits).iloc[0]
     assert np.isfinite(row["kid"]) == scored
-    assert ("last level" in row["warning"]) != scored
+    assert ("last stage" in row["warning"]) != scored
 
 
 def test_real_scans_of_another_network_or_size_and_scans_without_a_split_are_refused(sampler, network, real, splits):
@@ -224,7 +232,7 @@ def test_without_scores_the_last_chunk_becomes_the_model(chain, tmp_path, caplog
         edit(table, kid=np.nan, fid=np.nan, n_real=1)
     with caplog.at_level(logging.INFO):
         chosen = kept(chain, tmp_path)
-    assert (chosen["chunk"], chosen["kid"], chosen["by"]) == (2, None, "last chunk (no validation scans)")
+    assert (chosen["chunk"], chosen["kid"], chosen["by"]) == (2, None, "last chunk (none has a score)")
     assert read_json(tmp_path / "model" / "recipe.json")["chosen"] == chosen
     assert caplog.messages[0].endswith("the last: there is no validation score (1 validation scans).")
 

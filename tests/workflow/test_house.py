@@ -77,13 +77,15 @@ def test_imports_point_one_way(room, forbidden):
     ("room", "known", "may"),
     [
         ("training", "mrisynth.models", {"mrisynth.models", "mrisynth.models.interface"}),
-        ("networks", "mrisynth", {"mrisynth.networks", "mrisynth.errors", "mrisynth.files"}),
+        ("networks", "mrisynth", {"mrisynth.networks", "mrisynth.diffusion", "mrisynth.errors", "mrisynth.files"}),
+        ("diffusion", "mrisynth", {"mrisynth.diffusion"}),
         (
             "models",
             "mrisynth",
             {
                 "mrisynth.models",
                 "mrisynth.networks",
+                "mrisynth.diffusion",
                 "mrisynth.training",
                 "mrisynth.errors",
                 "mrisynth.recipes",

@@ -36,7 +36,10 @@ def test_the_study_of_sources_that_ships_plans_its_four_models_and_no_download(s
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("models={flat: {family: stylegan, condition: volumes, size: 16}}", "which mssg, hagan, wgp_hagan can be told"),
+        (
+            "models={flat: {family: stylegan, condition: volumes, size: 16}}",
+            "which mssg, hagan, wgp_hagan, latent_diffusion, mrgen can be told",
+        ),
         ("conditions={empty: {kind: covariates}}", "conditions.empty.sources is missing"),
         ("evaluation={control: {condition: sex}}", "evaluation.control.condition is sex; expected a condition of cov"),
         ("evaluation={control: {grid: [age, height]}}", "evaluation.control.grid names height"),

@@ -17,6 +17,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, write_json, write_table
 from mrisynth.labels import MISSING_LABEL, label_name, label_of
 from mrisynth.seeds import derive_seed
+from mrisynth.text.prompt_rows import PROMPT, PromptRows
 
 _LOG = logging.getLogger(__name__)
 MOST_CATEGORIES = 20
@@ -43,6 +44,8 @@ class Condition:
         covariates: of a condition of covariates, whose classes are its sources: what they know, and models of what they
             do not know. Its table also has one column a covariate, in real units, and is made by
             :mod:`mrisynth.covariate_condition`.
+        text: of a condition of prompts, which has no classes: how they are written, and those of the training scans.
+            Its table has a column ``prompt``, and is made by :mod:`mrisynth.text.prompt_condition`.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Condition:
     origin: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     covariates: CovariateRows | None = None
+    text: PromptRows | None = None
 
     def labels(self, scans: Sequence[str]) -> np.ndarray:
         """Return the labels of these scans, int64, in their order.
@@ -63,6 +67,10 @@ class Condition:
         if absent := [scan for scan in scans if scan not in known]:
             raise MrisynthError(f"condition {self.name} knows no scan {absent[0]} ({len(absent)} unknown in all).")
         return np.array([known[scan] for scan in scans], dtype=np.int64)
+
+    def prompts(self, scans: Sequence[str]) -> list[str]:
+        """Return the prompts of these scans, of a condition of text."""
+        return self.table.set_index("scan")[PROMPT].loc[list(scans)].tolist()
 
     def counts(self, scans: Sequence[str]) -> list[int]:
         """Return how many of these scans have each class, in the order of ``classes``; missing labels not counted."""
@@ -138,6 +146,8 @@ def write_condition(condition: Condition, path: Path) -> None:
     content |= {"origin": condition.origin, "warnings": condition.warnings}
     if condition.covariates is not None:
         content["covariates"] = condition.covariates.to_dict()
+    if condition.text is not None:
+        content["text"] = condition.text.to_dict()
     write_json(content, path.with_suffix(".json"))
     write_table(condition.table, path)
 
@@ -146,7 +156,8 @@ def read_condition(path: Path) -> Condition:
     """Read what :func:`write_condition` wrote to ``path``."""
     content = read_json(path.with_suffix(".json"))
     columns = {column: content["columns"][column] for column in content["column_order"]}
-    table = read_table(path, **dict.fromkeys(columns, "string"), label="int64")
+    words = [*columns, *([PROMPT] if "text" in content else [])]
+    table = read_table(path, **dict.fromkeys(words, "string"), label="int64")
     return Condition(
         name=content["name"],
         table=table,
@@ -155,6 +166,7 @@ def read_condition(path: Path) -> Condition:
         origin=content.get("origin", {}),
         warnings=content.get("warnings", []),
         covariates=CovariateRows.from_dict(content["covariates"]) if "covariates" in content else None,
+        text=PromptRows.from_dict(content["text"]) if "text" in content else None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrisynth.errors import ConfigError
+from mrisynth.recipes import is_of_slices
 
 _KEY = "evaluation.control"
 _STRATA = 3
@@ -45,7 +46,7 @@ def control_plan(config: Mapping[str, Any], *, source: str) -> ControlPlan | Non
         )
     if not known:
         return None
-    asked = [name for name, one in config["models"].items() if one["condition"] in known and one["family"] == "mssg"]
+    asked = [name for name, one in config["models"].items() if one["condition"] in known and is_of_slices(one)]
     if asked and "control" in config["evaluation"]["metrics"] and not config["cohort"]["validation_fraction"]:
         raise ConfigError(
             f"{source}: cohort.validation_fraction is 0, but control of models.{asked[0]} is measured by networks that "

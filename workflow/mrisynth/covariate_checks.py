@@ -7,7 +7,7 @@ from typing import Any
 
 from mrisynth.errors import ConfigError
 
-COVARIATE_FAMILIES = ("mssg", "hagan", "wgp_hagan")
+COVARIATE_FAMILIES = ("mssg", "hagan", "wgp_hagan", "latent_diffusion", "mrgen")
 """Families that can be told covariates."""
 
 

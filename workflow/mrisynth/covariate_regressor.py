@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from mrisynth.covariate_targets import Targets
 from mrisynth.covariates.kinds import Covariate, checked_table
 from mrisynth.errors import MrisynthError
-from mrisynth.files import atomic, read_json, sha256_of, write_json
+from mrisynth.files import atomic, sha256_of, write_json
 from mrisynth.networks.covariate_regressor import CovariateRegressor, shifted
 from mrisynth.progress import Progress
 from mrisynth.seeds import derive_seed
-from mrisynth.weights_file import fill, read_weights
+from mrisynth.weights_file import fill, read_trained
 
 WEIGHTS, FACTS = "regressor.safetensors", "regressor.json"
 FORMAT = 1
@@ -142,17 +142,13 @@ class Regressor:
             MrisynthError: a file is missing, damaged, of another version, or not the one that the other names.
         """
         folder = Path(folder)
-        if not (folder / FACTS).is_file() or not (folder / WEIGHTS).is_file():
-            raise MrisynthError(f"{folder} has no {FACTS} with {WEIGHTS}; train the regressor first.")
-        facts = read_json(folder / FACTS)
-        if facts.get("format") != FORMAT or facts.get("weights_sha256") != sha256_of(folder / WEIGHTS):
-            raise MrisynthError(f"{folder / WEIGHTS} is not the file that {FACTS} names (sha256); train it again.")
+        state, facts = read_trained(folder / WEIGHTS, folder / FACTS, known=FORMAT, what="regressor")
         told = facts["targets"]
         targets = Targets(
             covariates=tuple(map(Covariate.from_dict, told["covariates"])), middles=tuple(told["middles"]),
             spreads=tuple(told["spreads"]), weights=tuple(map(tuple, told["weights"])),
         )  # fmt: skip
-        state, settings, networks = read_weights(folder / WEIGHTS), facts["training"]["settings"], []
+        settings, networks = facts["training"]["settings"], []
         for number in range(settings["members"]):
             network = _network(targets, facts["size"], RegressorSettings(**settings))
             mine = f"member{number}."

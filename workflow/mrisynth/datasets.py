@@ -34,6 +34,7 @@ class TrainingSet:
         condition: the condition that the labels belong to; without classes where one alone was taken.
         weights: float64 [n], how often each is shown beside the others; None when all alike.
         only: the class that was taken alone; None for all.
+        prompts: what each is told, of a condition of text; its labels are all 0.
     """
 
     images: np.ndarray
@@ -42,6 +43,7 @@ class TrainingSet:
     condition: Condition
     weights: np.ndarray | None = None
     only: OneClass | None = None
+    prompts: list[str] | None = None
 
     @property
     def label_counts(self) -> list[int]:
@@ -89,6 +91,10 @@ def load_training_set(
         raise MrisynthError(
             f"{condition} has no row for {absent[0]} ({len(absent)} absent in all); delete it and rerun."
         )
+    if told.text is not None:
+        prompts = told.prompts(taken)
+        return TrainingSet(images=images, rows=rows.astype(np.int64), labels=told.labels(taken), condition=told,
+                           prompts=prompts)  # fmt: skip
     if told.covariates is not None:
         return _of_sources(told, images=images, rows=rows, taken=taken, splits=splits)
     found = labels.loc[taken].to_numpy(dtype=np.int64)

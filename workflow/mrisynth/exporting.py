@@ -85,6 +85,8 @@ def _model(wanted: Exported, model: str, folder: Path) -> None:
     facts = read_json(_there(source / _RECIPE))
     if start := facts["model"].get("start_from"):
         facts["model"]["start_from"] = Path(start).name
+    if published := facts.get("text", {}).get("settings", {}).get("folder"):
+        facts["text"]["settings"]["folder"] = Path(published).name
     for kept in ("encoders_sha256", "critic_sha256"):  # these networks stay: they know persons of the training again
         facts.pop(kept, None)
     facts["terms"] = wanted.terms.record()

@@ -8,7 +8,7 @@ from typing import Any
 
 from mrisynth.errors import ConfigError
 from mrisynth.plain_text import check_path
-from mrisynth.recipes import SLICE_FAMILIES
+from mrisynth.recipes import SLICE_FAMILIES, is_of_slices
 
 IMAGE_COHORTS = ("images", "exchange", "labelled")
 """Kinds of cohorts whose input is 2D images: folders of a class, the exchange format, and folders with dataset.json."""
@@ -75,9 +75,10 @@ def check_image_study(given: Mapping[str, Any], config: Mapping[str, Any], *, so
 def _refused(given: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what was asked for in vain, as the begin of a sentence, and why."""
     for name, entry in config["models"].items():
-        if entry["family"] not in SLICE_FAMILIES:
+        if not is_of_slices(entry):
             families = ", ".join(SLICE_FAMILIES)
-            yield f"models.{name} is of volumes", f"there are none to train it on; take one of {families}"
+            advice = f"take one of {families}, or latent_diffusion with dimensions: 2"
+            yield f"models.{name} is of volumes", f"there are none to train it on; {advice}"
     for key in _given(given, "preprocessing"):
         if key not in _KEPT_OF_PREPROCESSING:
             yield f"preprocessing.{key} is given", "images are packed as they are; take the key out"

@@ -17,7 +17,7 @@ from mrisynth.files import sha256_of
 from mrisynth.metrics.paired_images import perceptual_distances
 from mrisynth.networks.perceptual import PerceptualNetwork, alex_network, random_network, squeeze_network
 from mrisynth.seeds import derive_seed
-from mrisynth.weights_file import read_weights
+from mrisynth.weights_file import read_published
 
 LPIPS: Mapping[str, Callable[[], PerceptualNetwork]] = {"lpips_squeeze": squeeze_network, "lpips_alex": alex_network}
 RANDOM = "lpips_random"
@@ -117,19 +117,7 @@ def _ready(name: str, sha256: str, network: PerceptualNetwork, *, trained: bool,
 
 def _read_state(path: Path) -> dict[str, Tensor]:
     """Return the weights of a file by the names of our network."""
-    if path.suffix == ".safetensors":
-        state = read_weights(path)
-    else:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a file that is not a plain state
-            raise MrisynthError(
-                f"{path} cannot be read as a plain state of weights ({type(error).__name__}); fetch it as it was "
-                "published."
-            ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise MrisynthError(f"{path} holds no names and tensors; expected a plain state of weights.")
-    named = ((_IN_SLICES.sub(r"features.\1.", key), value) for key, value in state.items())
+    named = ((_IN_SLICES.sub(r"features.\1.", key), value) for key, value in read_published(path).items())
     return {_LINEAR.sub(r"lin\1", key): value.float() for key, value in named}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
 
 
 SLICE_FAMILIES = ("pacgan", "stylegan", "r3gan", "mssg")
-"""Families of 2D images; all others are of volumes."""
+"""Families of 2D images."""
+EITHER_FAMILIES = ("latent_diffusion", "mrgen")
+"""Families of 2D images or of volumes, as ``dimensions`` of the model says; all others are of volumes."""
+MASKED_FAMILIES = ("mrgen",)
+"""Families that masks steer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +84,8 @@ class ModelRecipe:
 
     @property
     def has_schedule(self) -> bool:
-        """Whether what an update does depends on the length of the whole training, as in all families of slices."""
-        return self.dimensions == 2
+        """Whether what an update does depends on the length of the whole training, as in all but GANs of volumes."""
+        return self.dimensions == 2 or self.family in EITHER_FAMILIES
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -104,6 +109,11 @@ class ModelRecipe:
 
         sizes = {} if self.augmentation_scale else {"scale": 0.0}
         return AugmentationRange(flip=self.augmentation_flip, **sizes)
+
+
+def is_of_slices(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry under ``models:`` of a complete configuration is of 2D images."""
+    return entry["family"] in SLICE_FAMILIES or entry["dimensions"] == 2
 
 
 _ADDED = ("dimensions", "channels", "retrain_of", "only", "augmentation_scale")

@@ -6,7 +6,7 @@ import argparse
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,10 +22,13 @@ from mrisynth.progress import track
 from mrisynth.sample_slices import save_slices
 from mrisynth.sampling import Sampler, table_row, unit_image
 from mrisynth.terms import TERMS
+from mrisynth.text.prompt_rows import PromptRows
+from mrisynth.text_wishes import drawn_prompts
 from mrisynth.training.device import prepare_device
 from mrisynth.wishes import Condition
 
 TABLE = "samples.tsv"
+_PROMPTS_SHOWN = 3
 _EXAMPLE = (
     "example: python -m mrisynth.sample results/models/hagan_demographics --count 8 --output brains/ --condition sex=f"
 )
@@ -121,6 +124,8 @@ def describe(sampler: Sampler) -> str:
         return lines[0] + f"; of class {sampler.only.name} of condition {sampler.only.condition} alone\n"
     if "covariates" in facts:
         return "\n".join([*lines, "", *_covariates(CovariateRows.from_dict(facts["covariates"]))]) + "\n"
+    if "text" in facts:
+        return "\n".join([*lines, "", *_prompts(PromptRows.from_dict(facts["text"]), seed=facts["seed"])]) + "\n"
     if not sampler.classes:
         return lines[0] + "; unconditional\n"
     lines += ["", "columns, for --condition COLUMN=VALUE:"]
@@ -134,17 +139,30 @@ def _covariates(told: CovariateRows) -> list[str]:
     """Return lines on the sources of a model and on its covariates, with the middle and the spread of numbers."""
     lines = ["covariates, for --condition NAME=VALUE; what is not asked for is drawn beside what is:"]
     lines.append(f"  source: {', '.join(told.sources)}")
+    for one, what in _ranges(told):
+        known = ", ".join(source for source in told.sources if one in told.knows[source])
+        lines.append(f"  {one}: {what} (known to {known})")
+    return lines
+
+
+def _ranges(told: CovariateRows) -> Iterator[tuple[str, str]]:
+    """Yield every covariate with its categories, or with the middle and the spread of a number."""
     one_sd = np.array([-1.0, 0.0, 1.0])[:, None].repeat(len(told.covariates), axis=1)
     ends, _ = told.values(np.column_stack([np.zeros(3), one_sd]))
     for place, one in enumerate(told.covariates):
-        known = ", ".join(source for source in told.sources if one.name in told.knows[source])
         if one.levels:
-            what = ", ".join(one.categories or ("0", "1"))
+            yield one.name, ", ".join(one.categories or ("0", "1"))
         else:
             low, middle, high = ends[:, place]
-            what = f"a number, mostly {low:.4g} to {high:.4g}, in the middle {middle:.4g}"
-        lines.append(f"  {one.name}: {what} (known to {known})")
-    return lines
+            yield one.name, f"a number, mostly {low:.4g} to {high:.4g}, in the middle {middle:.4g}"
+
+
+def _prompts(told: PromptRows, *, seed: int) -> list[str]:
+    """Return lines on what a model is told in words."""
+    lines = ['prompts, for --condition "A PROMPT", such as:']
+    lines += [f"  {words}" for words in drawn_prompts(told, _PROMPTS_SHOWN, seed=seed)]
+    lines += ["", "columns, for --condition NAME=VALUE; what is not asked for is drawn beside what is:"]
+    return lines + [f"  {one}: {what}" for one, what in _ranges(told.covariates)]
 
 
 class _OneSentence(argparse.ArgumentParser):
@@ -164,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="COLUMN=VALUE",
-        help=f"values of some columns (the others are drawn; {MISSING} asks for a missing value), or a class's name",
+        help=f"values of some columns (the others are drawn; {MISSING} asks for a missing value), a class or a prompt",
     )
     parser.add_argument(
         "--per-class",

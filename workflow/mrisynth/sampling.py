@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mrisynth.covariate_wishes import CovariateWish
 from mrisynth.disk import allocate
 from mrisynth.errors import MrisynthError
 from mrisynth.files import atomic, sha256_of, write_table
@@ -37,7 +38,7 @@ from mrisynth.told import Label, told_of
 from mrisynth.training.export import RECIPE, WEIGHTS
 from mrisynth.training.precision import computing_in
 from mrisynth.weights_file import fill, read_weights
-from mrisynth.wishes import Condition, wish_of
+from mrisynth.wishes import Condition, Wish, wish_of
 
 _WAITING = 2  # volumes drawn but not yet written
 _SMALL, _TOGETHER = 64, 4  # up to that size, so many samples are made at once
@@ -143,14 +144,11 @@ class Sampler:
         drawn = self.stream(count, seed=seed, first=first, condition=condition)
         volumes, low, labels, seeds = zip(*drawn, strict=True)
         return Samples(
-            volumes=np.stack(volumes),
-            low_resolution=np.stack(low),
+            volumes=np.stack(volumes), low_resolution=np.stack(low), seeds=list(seeds), affine=self.affine,
             labels=np.array([self._told.number(label) for label in labels], dtype=np.int64),
             label_names=[self.label_name(label) for label in labels],
             told=[self.values(label) for label in labels],
-            seeds=list(seeds),
-            affine=self.affine,
-        )
+        )  # fmt: skip
 
     def stream(
         self, count: int, *, seed: int | None = None, first: int = 0, condition: Condition = None
@@ -164,8 +162,7 @@ class Sampler:
     ) -> Iterator[tuple[Tensor, Tensor, Label, int]]:
         """Yield as :meth:`stream`, the volumes still on the device [x, y, z] and in the precision that made them."""
         seed = self.facts["seed"] if seed is None else seed
-        wish = wish_of(condition, facts=self.facts, condition_input=self._family.condition_input(self.recipe))
-        together = _TOGETHER if self.recipe.size <= _SMALL else 1
+        wish, together = self.wish(condition), self.together
         for start in range(first - first % together, first + count, together):
             latents = torch.zeros(together, *self._family.latent_shape(self.recipe))
             labels, seeds = [self._told.nothing] * together, [0] * together
@@ -180,16 +177,26 @@ class Sampler:
                 label = labels[place] if self.only is None else self.only.label
                 yield volumes[place], low[place], label, seeds[place]
 
-    def generate(self, latents: Tensor, labels: Sequence[Label]) -> tuple[Tensor, Tensor]:
+    def generate(self, latents: Tensor, labels: Sequence[Label], masks: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the images of latents [n, ...], ordered as :class:`Samples` says, and those in low resolution.
 
-        They are on the device, in [-1, 1].
+        They are on the device, in [-1, 1]. Masks, whole numbers [n, ...], are only for a model that has learnt them.
         """
-        told = torch.tensor(labels, device=self.device)
+        steering = () if masks is None else (masks.to(self.device),)
+        told = torch.tensor(self._told.encoded(labels), device=self.device)
         precision = self.recipe.precision if self.device != "cpu" else "fp32"
         with torch.inference_mode(), computing_in(precision, told):
-            volumes, low = self._family.sample(self.network, latents.to(self.device), told)
+            volumes, low = self._family.sample(self.network, latents.to(self.device), told, *steering)
         return _packed_order(volumes), _packed_order(low)
+
+    def wish(self, condition: Condition) -> Wish | CovariateWish:
+        """Return the labels that samples of a condition may have; see :meth:`draw`."""
+        return wish_of(condition, facts=self.facts, condition_input=self._family.condition_input(self.recipe))
+
+    @property
+    def together(self) -> int:
+        """How many samples are made at once."""
+        return _TOGETHER if self.recipe.size <= _SMALL else 1
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -197,7 +204,7 @@ class Sampler:
         return self._family.latent_shape(self.recipe)
 
     def label_number(self, label: Label) -> int:
-        """Return the class number of a label, of covariates that of the source."""
+        """Return the class number of a label, of covariates that of the source; -1 of a prompt."""
         return self._told.number(label)
 
     def label_name(self, label: Label) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.feature_weights import NETWORKS_OF_SLICES
-from mrisynth.recipes import SLICE_FAMILIES
+from mrisynth.recipes import SLICE_FAMILIES, is_of_slices
 from mrisynth.slice_regions import region_labels
 
 _KNOWN_BEFORE = ("categorical", "random")
@@ -72,9 +72,10 @@ def check_only(name: str, config: Mapping[str, Any], *, source: str) -> None:
     if entry["only"] is None:
         return
     key = f"{source}: models.{name}.only is {entry['only']}"
-    if entry["family"] not in SLICE_FAMILIES:
+    if not is_of_slices(entry):
         raise ConfigError(
-            f"{key}, but {entry['family']} is of volumes; expected one of the families {', '.join(SLICE_FAMILIES)}."
+            f"{key}, but {entry['family']} is of volumes; expected one of the families {', '.join(SLICE_FAMILIES)}, or "
+            "latent_diffusion with dimensions: 2."
         )
     if entry["condition"] == "none":
         raise ConfigError(f"{key}, a class of no condition; name a condition of the study as models.{name}.condition.")
@@ -88,7 +89,7 @@ def _known_classes(name: str, config: Mapping[str, Any]) -> list[str]:
     condition, matching = config["conditions"][name], config["slices"]["matching"]
     if condition["kind"] == "random":
         return [f"random-{number}" for number in range(condition["classes"])]
-    others = [model for model in config["models"].values() if model["family"] not in SLICE_FAMILIES]
+    others = [model for model in config["models"].values() if not is_of_slices(model)]
     if matching is None or name in {model["condition"] for model in others}:
         return []
     return sorted([matching["case"], matching["control"]]) if condition.get("columns") == [matching["group"]] else []

@@ -20,10 +20,13 @@ from mrisynth.configuration import complete, load_schema
 from mrisynth.covariate_checks import check_covariate_model
 from mrisynth.errors import ConfigError
 from mrisynth.image_checks import IMAGE_COHORTS, check_image_study
-from mrisynth.recipes import SLICE_FAMILIES, ModelRecipe
+from mrisynth.mask_checks import check_masks
+from mrisynth.recipes import EITHER_FAMILIES, MASKED_FAMILIES, ModelRecipe, is_of_slices
 from mrisynth.redistribution import Redistribution, decide_all
 from mrisynth.region_covariates import OF_TISSUES
 from mrisynth.slice_checks import check_asked_of_slices, check_only, check_slice_model
+from mrisynth.synthesis.plan import check_synthesis
+from mrisynth.text_checks import check_text_condition, check_text_model, is_text
 
 _NO_KEYS = ("dimensions", "channels", "augmentation_scale")
 _IXI_PERSON = re.compile(r"IXI\d{3}")
@@ -88,8 +91,8 @@ class Study:
             replicate: ModelRecipe(
                 name=replicate,
                 condition=self._condition_table(entry),
-                family_recipe=entry["recipe"],
-                dimensions=2 if entry["family"] in SLICE_FAMILIES else 3,
+                family_recipe=entry["recipe"] | self._classes_of(entry),
+                dimensions=2 if is_of_slices(entry) else 3,
                 channels=channels_of(self.config["cohort"]),
                 **{key: entry[key] for key in shared} | augmentation_limits(entry, self.config),
             )
@@ -107,6 +110,10 @@ class Study:
         """Names of the sources of a model that is told covariates; none of any other."""
         condition = self.config["conditions"].get(model.condition, {})
         return list(condition["sources"]) if condition.get("kind") == "covariates" else []
+
+    def is_told_text(self, model: ModelRecipe) -> bool:
+        """Whether a model is told prompts, which have no classes."""
+        return is_text(self.config["conditions"].get(model.condition, {}))
 
     def shows_covariates(self, model: ModelRecipe) -> bool:
         """Whether what a model draws can be measured for covariates that it is told; of volumes those of tissues."""
@@ -174,6 +181,9 @@ class Study:
         first = int(shard) * sampling["per_shard"]
         return first, min(sampling["per_shard"], sampling["count"] - first)
 
+    def _classes_of(self, entry: Mapping[str, Any]) -> dict[str, int]:
+        return {"classes": len(self.config["masks"]["classes"])} if entry["family"] in MASKED_FAMILIES else {}
+
     def _condition_table(self, entry: Mapping[str, Any]) -> str:
         name = entry["condition"]
         kind = self.config["conditions"].get(name, {}).get("kind")
@@ -189,9 +199,12 @@ class Study:
             if name == "real":
                 raise ConfigError(f"{self.source}: models.real: that name stands for the real scans; choose another.")
             self._check_model(name, entry)
+        check_masks(config, source=self.source)
+        check_synthesis(config, self.models, source=self.source)
         has_models = len(_of_volumes(config["models"])) < len(config["models"])
         check_asked_of_slices(config, has_models=has_models, source=self.source)
         for name, condition in config["conditions"].items():
+            check_text_condition(name, condition, source=self.source)
             if condition["kind"] == "categorical" and "columns" not in condition:
                 raise ConfigError(f"{self.source}: conditions.{name}.columns is missing; name columns of scans.tsv.")
             if condition["kind"] == "covariates" and "sources" not in condition:
@@ -207,7 +220,12 @@ class Study:
 
     def _check_model(self, name: str, entry: Mapping[str, Any]) -> None:
         self._check_start(name, entry["start_from"])
-        if entry["family"] in SLICE_FAMILIES:
+        if entry["dimensions"] is not None and entry["family"] not in EITHER_FAMILIES:
+            raise ConfigError(
+                f"{self.source}: models.{name}.dimensions is {entry['dimensions']}, which {entry['family']} decides "
+                f"itself; take the key out. It is for {', '.join(EITHER_FAMILIES)}."
+            )
+        if is_of_slices(entry):
             check_slice_model(name, self.config, cut_size=self.cut_size, source=self.source)
         if entry["devices"] > entry["batch_size"]:
             raise ConfigError(
@@ -224,8 +242,9 @@ class Study:
             )
         check_only(name, self.config, source=self.source)
         check_covariate_model(name, entry, known[entry["condition"]], source=self.source)
+        check_text_model(name, entry, known[entry["condition"]], source=self.source)
         largest = self.config["preprocessing"]["size"]
-        if entry["size"] > largest and entry["family"] not in SLICE_FAMILIES:
+        if entry["size"] > largest and not is_of_slices(entry):
             raise ConfigError(
                 f"{self.source}: models.{name}.size is {entry['size']} but preprocessing.size is {largest}; "
                 f"a model cannot be larger than the preprocessed brains."
@@ -265,7 +284,7 @@ def is_weights_file(start: str) -> bool:
 
 
 def _of_volumes(models: Mapping[str, Any]) -> list[str]:
-    return [name for name, entry in models.items() if entry["family"] not in SLICE_FAMILIES]
+    return [name for name, entry in models.items() if not is_of_slices(entry)]
 
 
 def _named(name: str | None) -> list[str]:

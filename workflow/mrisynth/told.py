@@ -1,4 +1,4 @@
-"""What a model is told of a sample: the class of a categorical condition, or a source and its covariates."""
+"""What a model is told of a sample: the class of a categorical condition, a source and its covariates, or a prompt."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 from mrisynth.covariates.rows import CovariateRows
 from mrisynth.files import MISSING
 from mrisynth.labels import MISSING_LABEL, label_name, values_of
+from mrisynth.text.encoding import PromptEncoding
+from mrisynth.text.prompt_rows import PROMPT, Prompt, PromptRows, said_or_missing
 
-Label = int | tuple[float, ...]
-"""A class number, or a row of :class:`mrisynth.covariates.rows.CovariateRows`."""
+Label = int | tuple[float, ...] | Prompt
+"""A class number, a row of :class:`mrisynth.covariates.rows.CovariateRows`, or a prompt."""
 
 _DIGITS = 6
 
@@ -27,6 +29,10 @@ class Told(Protocol):
 
     columns: Sequence[int]
     nothing: Label
+
+    def encoded(self, labels: Sequence[Label]) -> Sequence[int | Sequence[float]]:
+        """Return labels as networks are given them: numbers, or rows of numbers."""
+        ...
 
     def number(self, label: Label) -> int:
         """Return the number of the class or of the source; below 0 without one."""
@@ -57,6 +63,10 @@ class ToldClasses:
         self.columns = [len(categories) for categories in columns.values()]
         self._named = columns if named is None else named
 
+    def encoded(self, labels: Sequence[int]) -> Sequence[int]:
+        """Return the labels."""
+        return labels
+
     def number(self, label: int) -> int:
         """Return the label."""
         return label
@@ -81,6 +91,10 @@ class ToldCovariates:
         self.rows, self.columns = rows, rows.columns
         self.nothing = (float(MISSING_LABEL), *[float("nan")] * len(rows.covariates))
 
+    def encoded(self, labels: Sequence[tuple[float, ...]]) -> Sequence[tuple[float, ...]]:
+        """Return the rows."""
+        return labels
+
     def number(self, label: tuple[float, ...]) -> int:
         """Return the number of the source."""
         return int(label[0])
@@ -104,8 +118,41 @@ class ToldCovariates:
         return found
 
 
+class ToldText:
+    """Labels that are prompts; they are of no class.
+
+    Args:
+        rows: what the condition knows. Where prompts are read by a published encoder, its folder has to be there.
+    """
+
+    nothing = Prompt(words="")
+
+    def __init__(self, rows: PromptRows) -> None:
+        self._encoding, self._names = PromptEncoding(rows), rows.columns
+        self.columns = self._encoding.columns
+
+    def encoded(self, labels: Sequence[Prompt]) -> list[list[float]]:
+        """Return a row of tokens for each prompt."""
+        return self._encoding.rows([label.words for label in labels]).tolist()
+
+    def number(self, label: Prompt) -> int:
+        """Return the number of no class."""
+        return MISSING_LABEL
+
+    def name(self, label: Prompt) -> str:
+        """Return the name of no class."""
+        return MISSING
+
+    def values(self, label: Prompt) -> dict[str, str]:
+        """Return the prompt and what it says of each column, of a prompt in words of its own ``n/a``."""
+        values = {name: said_or_missing(label.values.get(name, "")) for name in self._names}
+        return {PROMPT: said_or_missing(label.words)} | values
+
+
 def told_of(facts: Mapping[str, Any], *, named: Mapping[str, Sequence[str]] | None = None) -> Told:
-    """Return what reads the labels of a model, by its recipe.json: ``columns``, or ``covariates`` where it has them."""
+    """Return what reads the labels of a model, by its recipe.json: ``columns``, ``covariates`` or ``text``."""
+    if (text := facts.get("text")) is not None:
+        return ToldText(PromptRows.from_dict(text))
     if (covariates := facts.get("covariates")) is not None:
         return ToldCovariates(CovariateRows.from_dict(covariates))
     return ToldClasses({column["name"]: column["categories"] for column in facts["columns"]}, named=named)

@@ -22,6 +22,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.recipes import ModelRecipe
+from mrisynth.text.encoding import PromptEncoding
 from mrisynth.training.chunk import ChunkFiles, train_chunk
 from mrisynth.training.device import prepare_device
 from mrisynth.training.spare import is_spoilt, keep_spare, spare_path
@@ -52,6 +53,8 @@ class TrainingJob:
         threads: CPU threads of each process.
         images_planned: images of the whole training, of which the recipe holds those up to the end of the chunk.
         lengths: recipe.json of the model that has found the best lengths of the stages; None for the planned ones.
+        masks: what training may see of the masks under the packed images; None for a model that is told none.
+        mask_facts: JSON file that names their ``classes``.
     """
 
     recipe: dict[str, Any]
@@ -70,6 +73,8 @@ class TrainingJob:
     threads: int
     images_planned: int | None = None
     lengths: str | None = None
+    masks: str | None = None
+    mask_facts: str | None = None
 
     def run(self) -> None:
         """Train the chunk, in this process or, with ``devices`` above 1, in that many of a Fabric.
@@ -112,6 +117,7 @@ class TrainingJob:
             self.previous,
             self.start,
             self.lengths,
+            self.masks,
         )
         discard_outdated(self._stopped, inputs=[Path(file) for file in inputs if file])
         if devices == 1:
@@ -149,13 +155,15 @@ class TrainingJob:
             recipe,
             images=data.images,
             rows=data.rows,
-            labels=data.labels,
+            labels=_told(data),
             weights=data.weights,
             validation=_validation(load, recipe),
             lengths=_lengths(self.lengths),
             columns=data.condition.columns,
             classes=data.condition.classes,
             covariates=data.condition.covariates,
+            text=data.condition.text,
+            masks=None if self.masks is None else np.load(self.masks, mmap_mode="r", allow_pickle=False),
             files=ChunkFiles(
                 previous=_path(self.previous),
                 start=_path(self.start),
@@ -169,7 +177,7 @@ class TrainingJob:
                 "label_counts": data.label_counts,
                 "affine": _affine(recipe, self.field_mm).tolist(),
                 "field_mm": self.field_mm,
-                "extra": _extra(data),
+                "extra": _extra(data) | ({"masks": read_json(Path(self.mask_facts))} if self.mask_facts else {}),
             },
             chunk=self.chunk,
             seed=self.seed,
@@ -211,7 +219,14 @@ def _validation(load: Callable[..., TrainingSet], recipe: ModelRecipe) -> tuple[
         data = load(splits=("validation",))
     except EmptySplitError:
         return None  # whoever needs them says so
-    return data.rows, data.labels
+    return data.rows, _told(data)
+
+
+def _told(data: TrainingSet) -> np.ndarray:
+    """Return the labels as networks are given them: of prompts the rows of their tokens."""
+    if data.prompts is None:
+        return data.labels
+    return PromptEncoding(data.condition.text).rows(data.prompts)
 
 
 def _lengths(recipe: str | None) -> dict[str, int]:

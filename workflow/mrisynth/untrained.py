@@ -43,6 +43,7 @@ def draw_untrained(
             folder=folder,
             seed=facts["seed"],
             covariates=facts.get("covariates"),
+            text=facts.get("text"),
         )
         write_shard(
             Sampler.load(folder, device=device),

@@ -22,7 +22,7 @@ from mrisynth.metrics.kernel import kernel_distance
 from mrisynth.metrics.scoring import UNTRAINED_SENTENCE, scans_of
 from mrisynth.models import family as family_named
 from mrisynth.progress import track
-from mrisynth.recipes import ModelRecipe
+from mrisynth.recipes import MASKED_FAMILIES, ModelRecipe
 from mrisynth.sampling import Sampler
 from mrisynth.seeds import derive_seed
 from mrisynth.store import from_unit
@@ -32,9 +32,10 @@ from mrisynth.training.schedule import Schedule
 SMALLEST = 2
 """Scans that a distance needs."""
 
-_NOT_GROWN = "Not computed: the model has not yet reached its last level."
+_NOT_GROWN = "Not computed: the training has not yet come to its last stage."
 BY_SCORE = "kid on the validation split"
-BY_AGE = "last chunk (no validation scans)"
+_STEERED = "Not computed: the last stage teaches masks, samples here are drawn without; the last chunk is kept."
+BY_AGE = "last chunk (none has a score)"
 
 _logger = logging.getLogger(__name__)
 
@@ -70,8 +71,8 @@ def validate_candidate(
         Columns model, chunk, images_seen, features, features_trained, n_real, n_synthetic, kid
         (:func:`~mrisynth.metrics.kernel.kernel_distance` of features standardised by the training scans: in raw ones
         its cube hears the few that are far from 0 alone), fid (its bias is the same for all chunks) and warning. With
-        fewer than two validation scans, or before a progressive model has reached its last level, nothing is drawn,
-        the scores are missing and the warning says so.
+        fewer than two validation scans, before a progressive model has reached its last level, or of a model that masks
+        steer nothing is drawn, the scores are missing and the warning says so.
 
     Raises:
         MrisynthError: the real scans were embedded by another network or at another size, or one has no split.
@@ -81,8 +82,8 @@ def validate_candidate(
     held_out = real.rows([] if recipe.retrain_of else scans_of("validation", real, splits))
     kid = fid = float("nan")
     drawn = 0
-    grown = _is_grown(recipe, images_seen=sampler.facts["images_seen"])
-    if len(held_out) >= SMALLEST and grown:
+    why_not = _why_not(recipe, images_seen=sampler.facts["images_seen"])
+    if len(held_out) >= SMALLEST and not why_not:
         what = f"validation of {sampler.recipe.name}, chunk {chunk}"
         volumes = _draw(sampler, samples, seed=derive_seed(seed, "validation"), what=what)
         ids = [f"{sampler.recipe.name}-validation-{number:06d}" for number in range(samples)]
@@ -94,8 +95,7 @@ def validate_candidate(
     row = {"model": sampler.recipe.name, "chunk": chunk, "images_seen": sampler.facts["images_seen"]}
     row |= {"features": network.name, "features_trained": network.trained}
     row |= {"n_real": len(held_out), "n_synthetic": drawn, "kid": kid, "fid": fid}
-    warning = _warning(row, width=network.width) if grown else _NOT_GROWN
-    return pd.DataFrame([row | {"warning": warning}])
+    return pd.DataFrame([row | {"warning": why_not or _warning(row, width=network.width)}])
 
 
 def best_row(table: pd.DataFrame) -> int:
@@ -148,13 +148,18 @@ def _check_same_features(real: Embeddings, network: FeatureNetwork, *, view: int
             )
 
 
-def _is_grown(recipe: ModelRecipe, *, images_seen: int) -> bool:
-    """Return whether a training has come to the last of its stages, such as the full size of a progressive model."""
-    if recipe.retrain_of:
-        return True  # its stages are as long as another model found best
+def _why_not(recipe: ModelRecipe, *, images_seen: int) -> str:
+    """Return why samples would say nothing of the training, empty where they do.
+
+    It has to come to the last of its stages, such as the full size of a progressive model, unless its stages are as
+    long as another model found best.
+    """
+    if recipe.family in MASKED_FAMILIES:
+        return _STEERED
     schedule = Schedule(recipe, family_named(recipe.family))
     before_last = schedule.total - schedule.lengths()[-1]
-    return before_last == 0 or images_seen > schedule.images_at(before_last)
+    grown = recipe.retrain_of or before_last == 0 or images_seen > schedule.images_at(before_last)
+    return "" if grown else _NOT_GROWN
 
 
 def _draw(sampler: Sampler, count: int, *, seed: int, what: str) -> np.ndarray:

@@ -13,11 +13,12 @@ from mrisynth.files import MISSING
 from mrisynth.labels import MISSING_LABEL, label_of
 from mrisynth.one_class import OneClass
 from mrisynth.seeds import numpy_generator
+from mrisynth.text_wishes import PromptWish, TextWish, text_wish_of
 
 Condition = str | int | Mapping[str, Any] | None
 """A class by name or number, values of some columns (``n/a`` asks for a missing value), or None for no wish.
 
-Of covariates a source, or values in real units."""
+Of covariates a source, or values in real units; of text a prompt, or values of some of its columns."""
 
 _LEARNS_GAPS = ("embedding", "embedding_per_column")
 
@@ -38,7 +39,9 @@ class Wish:
         return labels[int(numpy_generator(sample_seed, "label").choice(len(labels), p=shares))]
 
 
-def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: str) -> Wish | CovariateWish:
+def wish_of(
+    condition: Condition, *, facts: Mapping[str, Any], condition_input: str
+) -> Wish | CovariateWish | TextWish | PromptWish:
     """Return what a wish means for a model.
 
     Columns without a wish are drawn as often as their values stood in the training set beside the wished ones; values
@@ -53,6 +56,8 @@ def wish_of(condition: Condition, *, facts: Mapping[str, Any], condition_input: 
         MrisynthError: for a class, column or value that the model does not have; for a missing value where it never
             learnt what that means.
     """
+    if "text" in facts:
+        return text_wish_of(condition, facts=facts)
     if "covariates" in facts:
         return covariate_wish_of(condition, facts=facts)
     if not facts["classes"] and condition is None:

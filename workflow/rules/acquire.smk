@@ -97,6 +97,7 @@ rule simulate_heads:
         mem=memory(4),
         runtime="1h",
     params:
+        **contrasts_if_set(STUDY.config["cohort"]),
         scans=lambda wildcards: [scan.scan for scan in STUDY.bundles[wildcards.bundle]],
         participants=STUDY.config["cohort"]["participants"],
         voxel_mm=STUDY.config["cohort"]["simulated_voxel_mm"],

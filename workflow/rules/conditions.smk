@@ -1,5 +1,5 @@
 rule make_condition:
-    """Write what models are told about each scan: nothing, joint categories, covariates, or a random control."""
+    """Write what models are told about each scan: nothing, joint categories, covariates, prompts, or a random control."""
     input:
         scans="<results>/cohort/scans.tsv",
         index=index_of_scans,
@@ -19,9 +19,7 @@ rule make_condition:
         mem=memory(2),
         runtime="10m",
     params:
-        condition=lambda wildcards: (
-            {"none": {"kind": "none"}} | STUDY.config["conditions"]
-        )[wildcards.condition],
+        condition=settings_of_condition,
         seed=STUDY.seed,
     script:
         "../scripts/make_condition.py"

@@ -30,6 +30,8 @@ rule train_chunk:
         previous=previous_chunk,
         start=start_of_model,
         lengths=found_lengths,
+        masks=masks_to_train_on,
+        mask_facts=facts_of_masks,
     output:
         state=temp("<results>/training/{model}/state-{chunk}.pt"),
         curve="<results>/training/{model}/curve-{chunk}.tsv",

@@ -10,6 +10,7 @@ from mrisynth.covariate_condition import build_covariate_condition
 from mrisynth.covariate_tables import covariate_table
 from mrisynth.files import read_json, read_table
 from mrisynth.joblog import running
+from mrisynth.text.prompt_condition import build_text_condition
 
 with running(snakemake):
     found = snakemake.input
@@ -25,8 +26,12 @@ with running(snakemake):
         known = covariate_table(scans, read_table(found.regions[0]) if found.regions else None)
         given = {key: settings[key] for key in ("sources", "completion")}
         condition = build_covariate_condition(name, known, seed=seed, **given)
+    elif settings["kind"] == "text":
+        known = covariate_table(scans, read_table(found.regions[0]) if found.regions else None)
+        given = {key: settings[key] for key in ("columns", "template", "text") if key in settings}
+        condition = build_text_condition(name, known, seed=seed, **given)
     else:
-        told = {key: value for key, value in settings.items() if key not in ("sources", "completion")}
+        told = {key: value for key, value in settings.items() if key in ("kind", "columns", "classes")}
         clusters = read_table(clusters) if clusters else None
         condition = build_condition(name, scans, seed=seed, clusters=clusters, **told)
     write_condition(replace(condition, origin=origin, warnings=warnings), Path(snakemake.output.table))

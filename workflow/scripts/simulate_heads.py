@@ -12,6 +12,7 @@ with running(snakemake):
         seed=params.seed,
         atrophy=Atrophy(**params.atrophy),
         variation=Variation(**params.variation),
+        contrasts=params.get("contrasts"),
     )
     write_heads(
         participants[participants["scan"].isin(params.scans)],

@@ -12,8 +12,8 @@ from mrisynth.training_job import TrainingJob
 
 with running(snakemake):
     found, where = snakemake.input, snakemake.resources
-    known = [field for field in fields(ModelRecipe) if field.name in dict(where.items())]
-    run = {field.name: type(field.default)(where[field.name]) for field in known}
+    known = {field.name: field.default for field in fields(ModelRecipe) if field.name in dict(where.items())}
+    run = {name: type(default)(where[name]) for name, default in known.items()}
     recipe = snakemake.params.recipe | run
     if not found.previous:
         classes = [] if recipe.get("only") else read_condition(Path(found.condition)).classes
@@ -31,9 +31,10 @@ with running(snakemake):
         candidate=snakemake.output.candidate,
         watch=snakemake.output.watch,
         chunk=int(snakemake.wildcards.chunk),
-        seed=snakemake.params.seed,
-        field_mm=snakemake.params.field_mm,
+        **{key: snakemake.params[key] for key in ("seed", "field_mm")},
         threads=snakemake.threads,
         images_planned=where.images_planned,
+        masks=str(found.masks) or None,
+        mask_facts=str(found.mask_facts) or None,
         lengths=str(Path(str(found.lengths), RECIPE)) if found.lengths else None,
     ).run()

@@ -33,7 +33,11 @@ def read_merged(cohort: Mapping[str, Any], table: str | Path, *, seed: int) -> M
             atrophy = simulated.Atrophy(**cohort.get("simulated_atrophy") or {})
             variation = simulated.Variation(**cohort.get("simulated_variation") or {})
             people = simulated.simulate_participants(
-                cohort["participants"], seed=seed, atrophy=atrophy, variation=variation
+                cohort["participants"],
+                seed=seed,
+                atrophy=atrophy,
+                variation=variation,
+                contrasts=cohort.get("simulated_contrast"),
             )
             return Merged(table=people)
 

@@ -23,6 +23,7 @@ SEVERAL = "several"
 
 _OF_ALL = ("test_fraction", "validation_fraction", "stratify")
 _OF_STUDY = ("name", "members", "redistribution", *_OF_ALL)
+_LATER = ("simulated_contrast",)
 _UNTOLD = ("redistribution", "class_column", "participant_column", "colour")
 _OF_MEMBER = r"name|folder|demographics|demographics_rules|scan_names|first_scans|participants|simulated_\w+|adni"
 _KEY = re.compile(rf"(?<![\w./-])cohort\.(?=(?:{_OF_MEMBER}|redistribution)\b)")
@@ -41,8 +42,12 @@ def sources_of(cohort: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def told_of(cohort: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the tables of a cohort depend on: no terms of redistribution, and no key of images alone."""
+    """Return what the tables of a cohort depend on: no terms of redistribution, and no key of images alone.
+
+    Keys that came later are among it only where they are set, so that an upgrade makes no table again.
+    """
     told = {key: value for key, value in cohort.items() if key not in _UNTOLD}
+    told = {key: value for key, value in told.items() if key not in _LATER or value is not None}
     if "members" in told:
         told["members"] = {name: told_of(own) for name, own in told["members"].items()}
     return told

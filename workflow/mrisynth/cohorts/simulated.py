@@ -81,7 +81,12 @@ class SimulatedHead:
 
 
 def simulate_participants(
-    count: int, *, seed: int, atrophy: Atrophy = _USUAL, variation: Variation = _USUALLY
+    count: int,
+    *,
+    seed: int,
+    atrophy: Atrophy = _USUAL,
+    variation: Variation = _USUALLY,
+    contrasts: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Draw the participants of a simulated cohort, one row each.
 
@@ -95,6 +100,13 @@ def simulate_participants(
         * diagnosis ``atrophy``: hippocampi and ventricles as given, by default both hippocampi at 0.75;
         * site: ``site_contrast`` about 1.08 (north) or 0.84 (south), with its own bias field and noise.
 
+    Args:
+        count: number of participants.
+        seed: the study's seed.
+        atrophy: what the diagnosis does.
+        variation: how much people differ.
+        contrasts: site -> mean of its ``site_contrast``, for sites that are to look otherwise than usual.
+
     Returns:
         Columns participant_id, scan, source, sex, age (years), site, diagnosis and the knobs of ``KNOB_RANGES``.
 
@@ -103,7 +115,11 @@ def simulate_participants(
     """
     if count < 1:
         raise ConfigError(f"cohort.participants is {count}; a simulated cohort needs at least 1.")
-    people = [_participant(number, seed=seed, atrophy=atrophy, variation=variation) for number in range(1, count + 1)]
+    mean = {site: profile.contrast for site, profile in SITES.items()} | dict(contrasts or {})
+    people = [
+        _participant(number, seed=seed, atrophy=atrophy, variation=variation, contrasts=mean)
+        for number in range(1, count + 1)
+    ]
     return pd.DataFrame(people)
 
 
@@ -160,7 +176,9 @@ def write_heads(participants: pd.DataFrame, folder: Path, *, seed: int, voxel_mm
     write_table(pd.DataFrame(truths), folder / "truth.tsv")
 
 
-def _participant(number: int, *, seed: int, atrophy: Atrophy, variation: Variation) -> dict[str, Any]:
+def _participant(
+    number: int, *, seed: int, atrophy: Atrophy, variation: Variation, contrasts: Mapping[str, float]
+) -> dict[str, Any]:
     block, place = divmod(number - 1, _BLOCK)
     order = numpy_generator(seed, "simulated", "block", block)
     cell = int(order.permutation(_BLOCK)[place])
@@ -172,10 +190,12 @@ def _participant(number: int, *, seed: int, atrophy: Atrophy, variation: Variati
     effect = atrophy if ill else _NO_EFFECT
     person = {"participant_id": name, "scan": name, "source": "simulated", "sex": sex, "age": age, "site": site}
     diagnosis = "atrophy" if ill else "control"
-    return person | {"diagnosis": diagnosis} | _draw_knobs(person, effect, variation, seed=seed)
+    return person | {"diagnosis": diagnosis} | _draw_knobs(person, effect, variation, contrasts, seed=seed)
 
 
-def _draw_knobs(person: Mapping[str, Any], effect: Atrophy, spread: Variation, *, seed: int) -> dict[str, float]:
+def _draw_knobs(
+    person: Mapping[str, Any], effect: Atrophy, spread: Variation, contrasts: Mapping[str, float], *, seed: int
+) -> dict[str, float]:
     name, sex, age, site = (person[key] for key in ("scan", "sex", "age", "site"))
     generator = numpy_generator(seed, "simulated", name, "knobs")
     ventricles, grey, both, left, right, size, contrast = np.clip(generator.standard_normal(7), -2.5, 2.5)
@@ -186,7 +206,7 @@ def _draw_knobs(person: Mapping[str, Any], effect: Atrophy, spread: Variation, *
         "hippocampus_left": effect.hippocampi * (1.0 + common + spread.each_hippocampus * left),
         "hippocampus_right": effect.hippocampi * (1.0 + common + spread.each_hippocampus * right),
         "head_size": (1.06 if sex == "m" else 0.94) + 0.05 * size,
-        "site_contrast": SITES[site].contrast + 0.03 * contrast,
+        "site_contrast": contrasts[site] + 0.03 * contrast,
     }
     return {key: round(float(np.clip(value, *KNOB_RANGES[key])), 4) for key, value in knobs.items()}
 

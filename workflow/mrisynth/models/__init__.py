@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from mrisynth.models.interface import Family
 
 VOLUME_FAMILIES = {"hagan": "Hagan", "wgp_hagan": "WgpHagan"}
-FAMILIES = VOLUME_FAMILIES | {"pacgan": "Pacgan", "stylegan": "Stylegan", "r3gan": "R3gan", "mssg": "Mssg"}
+SLICE_FAMILIES = {"pacgan": "Pacgan", "stylegan": "Stylegan", "r3gan": "R3gan", "mssg": "Mssg"}
+EITHER_FAMILIES = {"latent_diffusion": "LatentDiffusion", "mrgen": "Mrgen"}
+FAMILIES = VOLUME_FAMILIES | SLICE_FAMILIES | EITHER_FAMILIES
 
 
 def family(name: str) -> Family:

@@ -20,12 +20,16 @@ class Batch:
     Volumes are [batch, 1, size, size, size], slices [batch, channels, size, size] with row 0 at the top. Under a
     condition of covariates labels are rows, see :mod:`mrisynth.networks.covariate_columns`, in which NaN is what a
     source does not know of a scan; ``completed`` are the same rows with what is missing drawn beside what is known,
-    anew in each batch.
+    anew in each batch. ``rows`` are the numbers of the images in the packed array, int64 [batch] on the CPU; None for
+    images that stand in none. ``masks`` are whole numbers of the shape of the images without their axis of channels, 0
+    the background, 255 throughout where the mask of an image is not known; None where a model is told none.
     """
 
     images: Tensor
     labels: Tensor
     completed: Tensor | None = None
+    rows: Tensor | None = None
+    masks: Tensor | None = None
 
     @property
     def asked(self) -> Tensor:
@@ -61,6 +65,7 @@ class State:
         chosen: what was chosen of every stage that has ended, see :mod:`mrisynth.training.selection`.
         lengths: updates of stages by name, where another training has found out how many are best; not saved.
         stepper: takes optimiser steps; of it, only the number of parts is saved.
+        memory: what a family has computed and could compute again; not saved.
     """
 
     recipe: ModelRecipe
@@ -78,6 +83,7 @@ class State:
     lengths: dict[str, int] = field(default_factory=dict)
     columns: Sequence[int] = ()
     stepper: Stepper = field(default_factory=Stepper)
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 class Family(Protocol):
@@ -143,7 +149,33 @@ class Family(Protocol):
         ...
 
     def sample(self, network: nn.Module, latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return images, of the shape of :class:`Batch`, and the same in low resolution, both in [-1, 1]."""
+        """Return images, of the shape of :class:`Batch`, and the same in low resolution, both in [-1, 1].
+
+        A family that masks steer takes them as a last argument, whole numbers [batch, ...].
+        """
+        ...
+
+
+class NumberedBatches(Protocol):
+    """The batches of a training by their number, such as :class:`mrisynth.training.batches.Batches`."""
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return a batch."""
+        ...
+
+
+class StagedFamily(Family, Protocol):
+    """A family that has something to do between two stages."""
+
+    def enter_stage(self, state: State, stage: Stage, batches: NumberedBatches, *, first: int) -> None:
+        """Change the state before the first update of a stage.
+
+        Args:
+            state: changed in place.
+            stage: that begins.
+            batches: of the training.
+            first: number of the stage's first batch.
+        """
         ...
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from mrisynth.reporting.page import Figure
 
 _SECTION = "Slices"
-_SECTIONS = {"self_distance": "Scores"}  # of models of volumes, too
+_SECTIONS = {
+    "self_distance": "Scores",
+    "reconstruction": "Scores",
+    "segmentation": "Scores",
+}  # of models of volumes, too
 _FIGURES = {  # folder of the picture: title, caption
     "matching": (
         "Matched cases and controls",
@@ -59,6 +63,17 @@ _FIGURES = {  # folder of the picture: title, caption
         "halvings. Samples that repeat themselves are nearer to one another than two halves of the real scans are; of "
         "the kernel distance, whose mean is 0 for halves of any set, the bar is then shorter.",
     ),
+    "reconstruction": (
+        "What the autoencoder of {} gives back",
+        "Test images from the worst to the best by PSNR, each as it went in, as it came out, and four times the "
+        "difference around grey. Samples cannot be sharper.",
+    ),
+    "segmentation": (
+        "What segmentation networks find that were trained on different images",
+        "Dice of each structure in the same real test scans, of which no network has seen a person. A ceiling was "
+        "trained with masks that no one would have. Look at the differences of arms, not at overlapping intervals: "
+        "segmentation/differences.tsv compares every two on the same people.",
+    ),
     "separability": (
         "The classes in real slices and in samples of {}",
         "Maps of both sets together; axes have no unit. The numbers are those of a linear probe.",
@@ -67,7 +82,7 @@ _FIGURES = {  # folder of the picture: title, caption
 
 
 def slice_figures(pictures: Sequence[Path]) -> list[Figure]:
-    """Return the figures of models of slices, by metric, and those of all models of distances between halves.
+    """Return the figures of models of slices, by metric, those of all models of distances between halves, and of arms.
 
     Args:
         pictures: ``{metric}/{model}.png``, and ``matching/balance.png`` where participants were matched.

@@ -92,7 +92,7 @@ def _panel(axes: Axes, scores: pd.DataFrame, metric: str, colours: Mapping[str, 
     axes.set_xlabel("training images shown")
     values = scores[metric].dropna()
     if values.empty:
-        empty_panel(axes, "no validation scans")
+        empty_panel(axes, "no scores")
         return
     for model, part in scores.sort_values("images_seen").groupby("line", sort=False):
         look = {"color": colours[model], "markeredgecolor": colours[model]}

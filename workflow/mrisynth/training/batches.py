@@ -46,6 +46,7 @@ class Batches:
             or down by chance. With ``balanced`` the share of a class is its mean weight, however many images it has.
         complete: fills the gaps of a batch's rows of covariates, float64 [batch, columns], by a generator of that
             batch.
+        masks: uint8, of the shape of ``images`` without an axis of channels; 255 throughout where a mask is not known.
 
     Attributes:
         waited_seconds: seconds that the caller waited for batches so far: for the images to be read, and for the host
@@ -58,6 +59,7 @@ class Batches:
     def __init__(
         self, images: np.ndarray, *, rows: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, model: str,
         device: str, balanced: bool = False, weights: np.ndarray | None = None, complete: Complete | None = None,
+        masks: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         if not len(rows):
             raise MrisynthError(f"Model {model}: found no training image; the training split of its cohort is empty.")
@@ -70,7 +72,7 @@ class Batches:
         self.batch_size = batch_size
         self.device = torch.device(device)
         self.waited_seconds = 0.0
-        self._images = images
+        self._images, self._masks = images, masks
         self._on_device = _on_device(images, self.rows, self.device)
         balancing = (labels if labels.ndim == 1 else labels[:, 0]).astype(np.int64) if balanced else None
         self._stream = (
@@ -91,7 +93,11 @@ class Batches:
         if self._complete is not None:
             filled = self._complete(labels.double().numpy(), numpy_generator(*self._entity, number))
             completed = self._sent(torch.from_numpy(filled).float())
-        batch = Batch(images=as_images(packed), labels=self._sent(labels), completed=completed)
+        rows = torch.from_numpy(self.rows[places.numpy()])
+        masks = None if self._masks is None else self._sent(torch.from_numpy(np.array(self._masks[rows.numpy()])))
+        batch = Batch(
+            images=as_images(packed), labels=self._sent(labels), completed=completed, rows=rows, masks=masks
+        )  # fmt: skip
         self.waited_seconds += time.perf_counter() - started
         return batch
 

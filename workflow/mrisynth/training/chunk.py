@@ -18,6 +18,9 @@ from mrisynth.models import family as family_named
 from mrisynth.models.interface import Family, State
 from mrisynth.recipes import ModelRecipe
 from mrisynth.seeds import numpy_generator
+from mrisynth.text.encoding import PromptEncoding
+from mrisynth.text.prompt_rows import PromptRows
+from mrisynth.text_wishes import drawn_prompts
 from mrisynth.training.batches import Batches
 from mrisynth.training.export import export_model
 from mrisynth.training.loop import Judge, run_updates
@@ -78,6 +81,8 @@ def train_chunk(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     lengths: Mapping[str, int] | None = None,
     covariates: CovariateRows | None = None,
+    text: PromptRows | None = None,
+    masks: np.ndarray | None = None,
 ) -> State:
     """Train one chunk of a model, write its files and return its state.
 
@@ -88,7 +93,7 @@ def train_chunk(
         images: uint8 [scan, x, y, z], slices [image, row, column] or in colour with a last axis of channels; 0 .. 255,
             background 0.
         rows: rows of ``images`` in the training split.
-        labels: class numbers aligned with ``rows``; below 0 is missing. Of covariates their rows.
+        labels: class numbers aligned with ``rows``; below 0 is missing. Of covariates and of prompts their rows.
         columns: condition columns and their categories; empty for an unconditional model.
         classes: names of the joint classes; empty for an unconditional model.
         files: what is read and written.
@@ -103,6 +108,8 @@ def train_chunk(
         lengths: updates of stages by name, where another training has found out how many are best.
         weights: aligned with ``rows``: how often each image is shown beside the others; None for all alike.
         covariates: of a condition of covariates what it knows, whose models fill the gaps of every batch.
+        text: of a condition of prompts what it knows.
+        masks: under ``images``, what training may see of them; 255 throughout where it may see nothing.
 
     Raises:
         MrisynthError: for images of another size, labels outside the classes, a previous state that is missing, torn,
@@ -112,9 +119,12 @@ def train_chunk(
     team = team or Team()
     torch.set_num_threads(threads)
     _check_images(recipe, images, labels, classes)
+    _check_masks(recipe, images, masks)
     family = family_named(recipe.family)
     fingerprint = recipe_fingerprint(recipe, classes=classes, seed=seed)
-    sizes = covariates.columns if covariates else [len(categories) for categories in columns.values()]
+    words = PromptEncoding(text) if text else None
+    told = words or covariates
+    sizes = told.columns if told else [len(categories) for categories in columns.values()]
     current = family.build(recipe, columns=sizes, seed=seed, device=device)
     current.stepper.team = team
     current.lengths = dict(lengths or {})
@@ -131,6 +141,7 @@ def train_chunk(
     batches = Batches(
         images, rows=rows, labels=labels, batch_size=recipe.batch_size, seed=seed, model=recipe.name, device=device,
         balanced=recipe.balance_classes, weights=weights, complete=covariates.complete if covariates else None,
+        masks=masks,
     )  # fmt: skip
     last_step = schedule.first_step(chunk + 1)
     watch = None
@@ -140,7 +151,8 @@ def train_chunk(
             whole, family=family, classes=len(classes), reals=images[rows[:_REALS_WATCHED]], folder=files.watch,
             seed=seed, updates_total=Schedule(whole, family, lengths=current.lengths).total,
             every_images=recipe.watch_every_images or recipe.images_per_chunk,
-            asked=_asked(covariates, seed=seed, model=recipe.name) if covariates else None,
+            asked=words.rows(drawn_prompts(text, SAMPLES, seed=seed)) if words
+            else _asked(covariates, seed=seed, model=recipe.name) if covariates else None,
         )  # fmt: skip
     judge = judge_of(family, recipe, images=images, validation=validation, epoch_images=len(rows), device=device,
                      seed=seed)  # fmt: skip
@@ -151,7 +163,8 @@ def train_chunk(
             watch.close()
         if files.candidate is not None:
             export_model(current, classes=classes, columns=columns, folder=files.candidate, seed=seed,
-                         covariates=covariates.to_dict() if covariates else None, **(facts or {}))  # fmt: skip
+                         covariates=covariates.to_dict() if covariates else None,
+                         text=text.to_dict() if text else None, **(facts or {}))  # fmt: skip
         _write_curve(pd.DataFrame(curve), files)
         save_state(current, files.state, fingerprint=fingerprint)
         if files.stopped is not None:
@@ -209,6 +222,15 @@ def _check_images(recipe: ModelRecipe, images: np.ndarray, labels: np.ndarray, c
         raise MrisynthError(
             f"Model {recipe.name}: found labels {labels.min()} .. {labels.max()}, expected at most {len(classes) - 1} "
             f"(below 0 is missing); make condition {recipe.condition} again."
+        )
+
+
+def _check_masks(recipe: ModelRecipe, images: np.ndarray, masks: np.ndarray | None) -> None:
+    expected = (len(images), *recipe.image_shape[1:])
+    if masks is not None and (masks.shape != expected or masks.dtype != np.uint8):
+        raise MrisynthError(
+            f"Model {recipe.name}: found masks {masks.dtype} {list(masks.shape)}, expected uint8 {list(expected)}, one "
+            "of each packed image; delete them and rerun."
         )
 
 

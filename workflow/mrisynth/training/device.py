@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mrisynth.errors import MrisynthError
+from mrisynth.errors import ConfigError, MrisynthError
 from mrisynth.models import family as family_named
 from mrisynth.recipes import ModelRecipe
 from mrisynth.training.counting import (
@@ -151,10 +151,19 @@ def _tested_kernels(recipe: ModelRecipe, device: str) -> dict[str, Any]:
 
 
 def _probes(recipe: ModelRecipe) -> list[ModelRecipe]:
-    """Return parts of the recipe's work in rising order, the recipe itself at the end."""
+    """Return parts of the recipe's work in rising order that its family can do, the recipe itself at the end."""
     sizes = [*(size for size in _PROBE_SIZES if size < recipe.size), recipe.size]
     batches = dict.fromkeys((min(2, recipe.batch_size), recipe.batch_size))  # one image alone is oddly slow
-    return [replace(recipe, size=size, batch_size=batch_size) for size in sizes for batch_size in batches]
+    parts = [replace(recipe, size=size, batch_size=batch_size) for size in sizes for batch_size in batches]
+    return [part for part in parts if part.size == recipe.size or _is_possible(part)]
+
+
+def _is_possible(recipe: ModelRecipe) -> bool:
+    try:
+        family_named(recipe.family).stages(recipe)
+    except ConfigError:
+        return False
+    return True
 
 
 def _continued(timed: list[tuple[int, float]], flops: int) -> float:

@@ -39,6 +39,7 @@ def export_model(
     seed: int,
     extra: Mapping[str, Any] | None = None,
     covariates: Mapping[str, Any] | None = None,
+    text: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the averaged generator of a training, its encoders or its critic if those are of use, and its recipe.
 
@@ -54,6 +55,7 @@ def export_model(
         extra: further facts for recipe.json, under ``extra``.
         covariates: of a condition of covariates what it knows, as
             :meth:`mrisynth.covariates.rows.CovariateRows.to_dict` gives it.
+        text: of a condition of prompts likewise, as :meth:`mrisynth.text.prompt_rows.PromptRows.to_dict` gives it.
     """
     networks = {name: state.averages.get(name, network) for name, network in state.networks.items()}
     schedule = Schedule(state.recipe, family_named(state.recipe.family), lengths=state.lengths)
@@ -62,7 +64,7 @@ def export_model(
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
     facts |= {"levels": state.chosen} if state.chosen else {}
-    facts |= {"covariates": dict(covariates)} if covariates else {}
+    facts |= ({"covariates": dict(covariates)} if covariates else {}) | ({"text": dict(text)} if text else {})
     _write(networks, state.recipe, folder, facts=facts)
 
 
@@ -78,12 +80,13 @@ def export_untrained(
     seed: int,
     extra: Mapping[str, Any] | None = None,
     covariates: Mapping[str, Any] | None = None,
+    text: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the networks that chunk 0 starts from, marked ``trained: false``; arguments as :func:`export_model`."""
     facts = {"trained": False, "images_seen": 0, "updates_skipped": 0, "seed": seed}
     facts |= {"classes": list(classes), "columns": _listed(columns), "label_counts": list(label_counts)}
     facts |= {"affine": [list(row) for row in affine], "field_mm": field_mm, "extra": dict(extra or {})}
-    facts |= {"covariates": dict(covariates)} if covariates else {}
+    facts |= ({"covariates": dict(covariates)} if covariates else {}) | ({"text": dict(text)} if text else {})
     family, sizes = family_named(recipe.family), told_of(facts).columns
     networks = {name: family.network(name, recipe, columns=sizes, seed=seed) for name in family.exported(recipe)}
     _write(networks, recipe, folder, facts=facts)

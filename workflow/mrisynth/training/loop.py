@@ -70,6 +70,9 @@ def run_updates(
     note = ""
     while state.step < last_step and not stop():
         place = schedule.place(state.step)
+        if place.updates_before == 0 and hasattr(family, "enter_stage"):
+            family.enter_stage(state, place.stage, batches, first=place.batches.start)
+            guard = Guard(state)  # weights from before the stage are no way back
         images_before = schedule.images_at(state.step)
         recent.append(_one_update(state, family, batches, place=place, images_before=images_before, seed=seed))
         guard.after_update(state)

@@ -38,7 +38,8 @@ def preview_samples(
         network: the generator, or its moving average, on any device and in any mode.
         classes: with a condition the samples take its classes in turn; 0 without one.
         seed: the study's seed; latents depend on it and on the model's name.
-        asked: of a condition of covariates what the samples are told, rows [8, columns], the source first; else None.
+        asked: of a condition of covariates or of text what the samples are told, rows [8, columns], the number of the
+            source or of the one class first; else None.
 
     Returns:
         float32 [8, x, y, z], [8, row, column] or [8, row, column, channel] in [-1, 1], and the eight numbers of their

@@ -46,7 +46,7 @@ class Watch:
         updates_total: updates of the whole training.
         every_images: a grid is drawn whenever a multiple of this many images was passed, at the first row of the
             chunk and at the end of the training.
-        asked: of a condition of covariates what the eight samples are told, rows [8, columns]; else None.
+        asked: of a condition of covariates or of text what the eight samples are told, rows [8, columns]; else None.
     """
 
     def __init__(
