@@ -24,6 +24,7 @@ COMPUTED_MINUTES = {  # of rules that ask for more on each attempt, or for more 
     "register_scans": 180,
     "measure_covariates": 60,
     "segment_tissues": 60,
+    "pack_masks": 60,
 }
 
 
