@@ -14,6 +14,7 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import read_json, read_table, write_table
 from mrisynth.segmentation.arms import Synthesis, dataset_of, structures_of, write_arm, write_held_out
 from mrisynth.segmentation.packed_cases import PackedCases
+from mrisynth.segmentation.plan import OF_SYNTHESIS
 
 SIZE = 16
 FIELD_MM = 64.0
@@ -71,16 +72,14 @@ def test_each_arm_is_trained_on_its_own_people_and_all_are_tested_on_the_same(st
     shown, known = study.read("shown"), study.read("known")
     write = {"structures": SHAPES, "seed": 1}
     tables = {
-        arm: write_arm(
-            arm, study.folder / arm, shown, synthesis=made() if arm in ("synthetic", "both") else None, **write
-        )
-        for arm in ("source", "source_strong", "synthetic", "both")
+        arm: write_arm(arm, study.folder / arm, shown, synthesis=made() if arm in OF_SYNTHESIS else None, **write)
+        for arm in ("source", "source_strong", *OF_SYNTHESIS)
     }
     tables["ceiling"] = write_arm("ceiling", study.folder / "ceiling", known, synthesis=None, **write)
     found = {arm: (len(table), people_of(table)) for arm, table in tables.items()}
     assert found["source"] == found["source_strong"] == (6, {"p0", "p1"})
     assert found["synthetic"] == (4, {"p0"})
-    assert found["both"] == (10, {"p0", "p1"})
+    assert found["both"] == found["both_strong"] == (10, {"p0", "p1"})
     assert found["ceiling"] == (6, {"p2", "p3"})
     held = write_held_out(study.folder / "test", known, structures=SHAPES, domain="site south")
     assert people_of(held) == {"p5"} and set(held["set"]) == {"test"}

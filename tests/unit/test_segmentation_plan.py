@@ -49,6 +49,8 @@ def test_arms_without_a_synthesis_name_their_images():
     assert (plan.packed, plan.size, plan.synthesis) == ("pyramid", 64, None)
     made = {arm: Settings(**plan.settings(arm)) for arm in plan.arms}
     assert [made[arm].trainer for arm in plan.arms] == [TRAINER, STRONG_TRAINER]
+    strong = [arm for arm in ARMS if Settings(**plan.settings(arm)).trainer == STRONG_TRAINER]
+    assert strong == ["source_strong", "both_strong"]
     assert made["source"].configuration == "3d_fullres" and made["source"].epochs == 100
 
 

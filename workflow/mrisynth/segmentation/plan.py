@@ -16,11 +16,12 @@ ARMS: Mapping[str, str] = {
     "source_strong": "annotated scans, strong intensity changes",
     "synthetic": "synthetic images alone",
     "both": "annotated scans and synthetic images",
+    "both_strong": "both, strong intensity changes",
     "ceiling": "scans of the domain with masks that no one would have",
 }
 """Arm -> what it is trained on, in words."""
 
-OF_SYNTHESIS = ("synthetic", "both")
+OF_SYNTHESIS = ("synthetic", "both", "both_strong")
 """The arms that are trained on synthetic images."""
 
 _OF_TRAINING = ("epochs", "iterations", "batch_size", "initial_learning_rate", "gpu_memory_gb")
@@ -75,7 +76,7 @@ class SegmentationPlan:
     def settings(self, arm: str) -> dict[str, Any]:
         """Return the arguments of :class:`.nnunet_run.Settings` but for seed, machine and predictions."""
         configuration = "2d" if self.dimensions == 2 else "3d_fullres"
-        return {**self.training, "configuration": configuration, "strong_intensity": arm == "source_strong"}
+        return {**self.training, "configuration": configuration, "strong_intensity": arm.endswith("_strong")}
 
 
 def segmentation_plan(
