@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from mrisynth.errors import MrisynthError
 from mrisynth.filtering.decision import Rule, Thresholds, passing_share
 
 _DIGITS = 9
-_HALVINGS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,6 @@ def calibrate(
     structures: Sequence[str],
     participants: Sequence[str],
     percentile: float = 5.0,
-    jointly: bool = False,
 ) -> Calibration:
     """Return thresholds so that each is reached by all but a few of held-out real images.
 
@@ -54,8 +52,6 @@ def calibrate(
         structures: their names.
         participants: of each image; people whom neither the scorer nor the generator was trained on.
         percentile: of the scores, 0..100; 5 lets 95 of 100 real images reach each threshold.
-        jointly: let 95 of 100 real images reach all thresholds together, by a common lower percentile of each score.
-            With five structures there are twelve thresholds, and one after the other they turn away many real images.
 
     Raises:
         MrisynthError: the arrays do not belong together, the percentile is out of range, or a structure is in no image.
@@ -77,15 +73,10 @@ def calibrate(
     some = present.any(axis=1)
     iou, confidence, known = iou[some], confidence[some], present[some]
 
-    def at(place: float) -> tuple[Thresholds, float]:
-        thresholds = _thresholds(iou, confidence, known, percentile=place)
-        rule = Rule(thresholds=thresholds, structures=tuple(structures))
-        return thresholds, passing_share(iou, confidence, rule=rule)
-
-    used = _common_percentile(at, percentile) if jointly else percentile
-    thresholds, real_passing = at(used)
+    thresholds = _thresholds(iou, confidence, known, percentile=percentile)
+    real_passing = passing_share(iou, confidence, rule=Rule(thresholds=thresholds, structures=tuple(structures)))
     return Calibration(
-        thresholds=thresholds, percentile=used, images=(len(iou), *map(int, known.sum(axis=0))),
+        thresholds=thresholds, percentile=percentile, images=(len(iou), *map(int, known.sum(axis=0))),
         participants=len({participants[row] for row in np.flatnonzero(some)}), real_passing=real_passing,
     )  # fmt: skip
 
@@ -100,12 +91,3 @@ def _thresholds(iou: np.ndarray, confidence: np.ndarray, known: np.ndarray, *, p
         iou=tuple(low(iou[known[:, column], column]) for column in columns),
         confidence=tuple(low(confidence[known[:, column], column]) for column in columns),
     )  # fmt: skip
-
-
-def _common_percentile(at: Callable[[float], tuple[Thresholds, float]], most: float) -> float:
-    """Return the largest percentile at which as many images reach all thresholds as ``most`` wants, by bisection."""
-    low, high = 0.0, most
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if at(middle)[1] >= 1.0 - most / 100.0 else (low, middle)
-    return low
