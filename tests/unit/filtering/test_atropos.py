@@ -1,14 +1,12 @@
-"""Tissues by brightness: what Atropos finds in drawn brains, with and without priors."""
+"""Tissues by brightness: what Atropos finds in drawn brains."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from mrisynth.errors import MrisynthError
-from mrisynth.filtering.atropos import AtroposScorer, tissue_priors
-from mrisynth.region_atlas import load_atlas
+from mrisynth.filtering.atropos import AtroposScorer
 
 STRUCTURES = ("ventricles", "hippocampus", "grey", "white", "stem")
 TISSUE_OF = {"ventricles": "csf", "hippocampus": "grey", "grey": "grey", "white": "white"}
@@ -58,14 +56,11 @@ def test_a_structure_that_was_not_asked_for_has_no_score():
     assert np.isnan(scores.iou[0, 1]) and np.isfinite(scores.iou[0, [0, 2, 3]]).all()
 
 
-def test_another_contrast_needs_its_order_or_priors():
+def test_another_contrast_needs_its_order():
     mask = brain()
     inverted = image_of(mask, contrast=np.array([-1.0, 0.7, 0.1, 0.1, -0.6, 0.4]))[None]
     assert scorer().score(inverted, mask[None]).iou[0, 0] < 0.1
     assert scorer(order=("white", "grey", "csf")).score(inverted, mask[None]).iou[0, :4].min() > 0.9
-    tissue = np.array([0, 1, 2, 2, 3, 0])[mask]
-    priors = np.stack([ndimage.gaussian_filter((tissue == number).astype(float), 1.5) for number in (1, 2, 3)])
-    assert scorer(priors=priors).score(inverted, mask[None]).iou[0, :4].min() > 0.8
 
 
 def test_the_same_image_gets_the_same_scores():
@@ -76,21 +71,8 @@ def test_the_same_image_gets_the_same_scores():
     )
 
 
-def test_volumes_are_scored_with_the_priors_of_the_atlas():
-    atlas = load_atlas(16)
-    priors = tissue_priors(atlas)
-    assert priors.shape == (3, 16, 16, 16) and np.array_equal(priors[:, atlas.inside], atlas.priors)
-    mask = np.where(priors.sum(axis=0) > 0.3, priors.argmax(axis=0) + 1, 0).astype(np.uint8)
-    bright = np.array([-1.0, -0.7, 0.1, 0.7])[mask] + np.random.default_rng(0).normal(0, 0.05, mask.shape) * (mask > 0)
-    names = ("csf", "grey", "white")
-    judge = AtroposScorer(structures=names, tissues={name: name for name in names}, priors=priors)
-    assert judge.score(bright[None].astype(np.float32), mask[None]).iou.min() > 0.8
-
-
 def test_what_it_cannot_judge_is_refused():
     with pytest.raises(MrisynthError, match="bone"):
         AtroposScorer(structures=STRUCTURES, tissues={"grey": "bone"})
     with pytest.raises(MrisynthError, match="judges nothing"):
         AtroposScorer(structures=("liver",), tissues={"grey": "grey"})
-    with pytest.raises(MrisynthError, match="on the grid"):
-        scorer(priors=np.zeros((3, 8, 8))).score(image_of(brain())[None], brain()[None])

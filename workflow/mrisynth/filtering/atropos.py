@@ -11,7 +11,7 @@ import numpy as np
 from mrisynth.errors import MrisynthError, ScanError
 from mrisynth.filtering.scorers import StructureScores, check_asked, mean_inside, overlap
 from mrisynth.imaging.atropos import class_probabilities
-from mrisynth.imaging.tissue import TISSUES, TissueAtlas
+from mrisynth.imaging.tissue import TISSUES
 
 _LOG = logging.getLogger(__name__)
 
@@ -20,26 +20,20 @@ _LOG = logging.getLogger(__name__)
 class AtroposScorer:
     """Atropos (Avants et al. 2011) inside the mask that was asked for; a :class:`mrisynth.filtering.scorers.Scorer`.
 
-    It tells tissues by brightness (and priors), so that it judges images of any model without a bias for those that
+    It tells tissues by brightness alone, so that it judges images of any model without a bias for those that
     a network was trained on, but it cannot tell one structure of a tissue from another: every structure has the scores
     of its tissue. Images must be free of bias fields, as preprocessed scans and images of models of them are.
 
     Attributes:
         structures: names of the classes of the masks, class 1 first.
         tissues: structure -> ``csf``, ``grey`` or ``white``; those that are missing here are not judged (NaN).
-        priors: float [3, ...] on the grid of the images, 0..1, in the order of
-            :data:`mrisynth.imaging.tissue.TISSUES`; of one place in the brain, so that slices of several positions need
-            a scorer each. None: three classes by brightness alone.
-        prior_weight: 0..1, how much priors count.
-        order: the tissues from dark to bright, for images without priors; as in T1 by default.
+        order: the tissues from dark to bright, as in T1 by default.
         seed: of the start of the classes by brightness.
         name: of the scorer.
     """
 
     structures: tuple[str, ...]
     tissues: Mapping[str, str]
-    priors: np.ndarray | None = None
-    prior_weight: float = 0.25
     order: tuple[str, str, str] = TISSUES
     seed: int = 0
     name: str = "atropos"
@@ -57,11 +51,6 @@ class AtroposScorer:
     def score(self, images: np.ndarray, asked: np.ndarray) -> StructureScores:
         """Return overlaps of tissues, and as confidence the mean probability of a tissue inside what is found of it."""
         check_asked(images, asked, self.structures)
-        if self.priors is not None and self.priors.shape != (len(TISSUES), *images.shape[1:]):
-            raise MrisynthError(
-                f"The priors have the shape {self.priors.shape}; expected {(len(TISSUES), *images.shape[1:])}, one of "
-                "each tissue on the grid of the images."
-            )
         number_of = {name: number for number, name in enumerate(TISSUES, start=1)}
         table = np.array([0, *(number_of.get(self.tissues.get(name, ""), 0) for name in self.structures)])
         scores = [self._of(image, mask, table) for image, mask in zip(images, asked, strict=True)]
@@ -94,22 +83,8 @@ class AtroposScorer:
         """
         bright = np.rint((np.clip(image, -1.0, 1.0) + 1.0) * 127.5)
         try:
-            by_place = class_probabilities(
-                bright, inside, priors=self.priors, prior_weight=self.prior_weight, seed=self.seed
-            )
+            by_place = class_probabilities(bright, inside, priors=None, prior_weight=0.0, seed=self.seed)
         except ScanError as error:
             _LOG.warning("An image fails: %s", error)
             return np.zeros((len(TISSUES), *image.shape), dtype=np.float32)
-        if self.priors is not None:
-            return by_place
         return np.stack([by_place[self.order.index(tissue)] for tissue in TISSUES])
-
-
-def tissue_priors(atlas: TissueAtlas) -> np.ndarray:
-    """Return the priors of an atlas on its grid, float32 [3, x, y, z], 0 where no tissue may lie.
-
-    Slices are cut out of them as :func:`mrisynth.slices.region_maps.cut_region` does.
-    """
-    priors = np.zeros((len(TISSUES), *atlas.inside.shape), dtype=np.float32)
-    priors[:, atlas.inside] = atlas.priors
-    return priors

@@ -45,11 +45,6 @@ def one_hot(mask: np.ndarray, *, classes: int) -> np.ndarray:
     return (mask[None] == np.arange(1, classes + 1).reshape(-1, *[1] * mask.ndim)).astype(np.float32)
 
 
-def of_one_hot(channels: np.ndarray) -> np.ndarray:
-    """Return the mask, uint8 [...], of channels [classes, ...]; the inverse of :func:`one_hot`."""
-    return np.where(channels.any(axis=0), channels.argmax(axis=0) + 1, 0).astype(np.uint8)
-
-
 def grey_coded(mask: np.ndarray, *, weights: Sequence[float]) -> np.ndarray:
     """Return a mask in one channel, each class as a grey of its own: float32 [...], -1 (background) to 1.
 

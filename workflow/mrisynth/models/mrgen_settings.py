@@ -8,8 +8,6 @@ from mrisynth.errors import ConfigError
 from mrisynth.models.latent_diffusion_settings import LatentDiffusionSettings, settings_of
 from mrisynth.recipes import ModelRecipe
 
-MASK_INPUTS = ("one_hot", "grey")
-
 
 @dataclass(frozen=True, kw_only=True)
 class MrgenSettings(LatentDiffusionSettings):

@@ -46,18 +46,9 @@ def draw_masks(batch: int, *, classes: int, dropout: float, ablation: float, gen
     return MaskDraw(~blank & ~(ablated & (numbers[:, 2:] < 0.5)))
 
 
-def hide_channels(masks: Tensor, draw: MaskDraw) -> Tensor:
-    """Return one-hot masks [batch, classes, ...] with what is not shown as background: 0 in every channel."""
-    return masks * _expanded(draw.shown.to(masks.device, masks.dtype), masks.dim() - 2)
-
-
 def hide_classes(masks: Tensor, draw: MaskDraw) -> Tensor:
     """Return masks of whole numbers [batch, ...], 1 = the first class, with classes not shown as 0."""
     always = torch.ones(len(masks), 1, dtype=torch.bool)
     table = torch.cat([always, draw.shown.cpu()], dim=1).to(masks.device)  # the background stays itself
     shown = table.gather(1, masks.flatten(1).long()).view_as(masks)
     return masks * shown
-
-
-def _expanded(values: Tensor, axes: int) -> Tensor:
-    return values.view(*values.shape, *[1] * axes)
