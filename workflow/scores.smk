@@ -7,6 +7,7 @@ from mrisynth.feature_weights import (
     conversions,
 )
 from mrisynth.slice_regions import region_labels
+from mrisynth.text_checks import similarity_folder
 
 FEATURE_METRICS = ("fid", "kid", "precision_recall", "density_coverage")
 CLASS_METRICS = ("fid_by_class", "kid_by_class")
@@ -138,6 +139,8 @@ def metrics_of(model):
         left_out |= {"classification"}
     if recipe.family_recipe.get("autoencoder", "none") == "none":
         left_out |= {"reconstruction"}
+    if not STUDY.is_told_text(recipe):
+        left_out |= {"text_similarity"}
     if not STUDY.shows_covariates(recipe):
         left_out |= {"control"}
     return [name for name in EVALUATION["metrics"] if name not in left_out]
@@ -185,6 +188,13 @@ def real_and_drawn_embeddings(wildcards):
         for features in features_of(model)
         for source in ("real", model)
     ]
+
+
+def similarity_embeddings(wildcards):
+    """Real and synthetic images as the first feature network sees them that takes what a model draws."""
+    model = wildcards.model
+    folder = f"<results>/embeddings/{features_of(model)[0]}/{view_of(model)}"
+    return [f"{folder}/{source}.npz" for source in ("real", model)]
 
 
 def embeddings_of_controls(wildcards):

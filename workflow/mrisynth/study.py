@@ -26,7 +26,7 @@ from mrisynth.redistribution import Redistribution, decide_all
 from mrisynth.region_covariates import OF_TISSUES
 from mrisynth.slice_checks import check_asked_of_slices, check_only, check_slice_model
 from mrisynth.synthesis.plan import check_synthesis
-from mrisynth.text_checks import check_text_condition, check_text_model, is_text
+from mrisynth.text_checks import check_similarity, check_text_condition, check_text_model, is_text
 
 _NO_KEYS = ("dimensions", "channels", "augmentation_scale")
 _IXI_PERSON = re.compile(r"IXI\d{3}")
@@ -201,6 +201,7 @@ class Study:
             self._check_model(name, entry)
         check_masks(config, source=self.source)
         check_synthesis(config, self.models, source=self.source)
+        check_similarity(config, source=self.source)
         has_models = len(_of_volumes(config["models"])) < len(config["models"])
         check_asked_of_slices(config, has_models=has_models, source=self.source)
         for name, condition in config["conditions"].items():

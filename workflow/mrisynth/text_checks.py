@@ -52,6 +52,36 @@ def check_text_model(name: str, entry: Mapping[str, Any], condition: Mapping[str
         )
 
 
+def similarity_folder(config: Mapping[str, Any], condition: str) -> tuple[str | None, bool]:
+    """Return the folder of BiomedCLIP that images and prompts are compared by, and whether it has to have both towers.
+
+    Args:
+        config: the complete configuration.
+        condition: of the model. Where it is told by BiomedCLIP and ``evaluation.biomedclip`` names no folder, its own
+            is tried; some forms of it have a text tower alone.
+
+    Returns:
+        None for the encoders of the study.
+    """
+    if (wanted := config["evaluation"]["biomedclip"]) is not None:
+        return wanted, True
+    return config["conditions"].get(condition, {}).get("text", {}).get("folder"), False
+
+
+def check_similarity(config: Mapping[str, Any], *, source: str) -> None:
+    """Check the folder that images and prompts are compared by.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    folder = config["evaluation"]["biomedclip"]
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigError(
+            f"{source}: evaluation.biomedclip is {folder}, which is no folder; expected one with BiomedCLIP as open_clip "
+            "publishes it, or null: nothing is downloaded."
+        )
+
+
 def check_text_condition(name: str, condition: Mapping[str, Any], *, source: str) -> None:
     """Check a condition of text.
 

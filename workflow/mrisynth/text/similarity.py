@@ -13,6 +13,8 @@ from mrisynth.metrics.participant_draws import ALL, Drawn, ParticipantDraws
 
 MEASURES = ("pairs", "others", "gap")
 
+_BLOCK = 512  # rows that are compared with all others at once
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairedSimilarity:
@@ -49,7 +51,7 @@ def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     one, other = np.asarray(first), np.asarray(second)
     if one.shape != other.shape or one.ndim != 2:
         raise MrisynthError(f"Found embeddings of {one.shape} and {other.shape}; expected two equal [n, features].")
-    return np.clip((_unit(one, "first") * _unit(other, "second")).sum(axis=1), -1.0, 1.0)
+    return np.clip((unit_rows(one, "first") * unit_rows(other, "second")).sum(axis=1), -1.0, 1.0)
 
 
 def paired_similarity(
@@ -57,6 +59,7 @@ def paired_similarity(
     second: np.ndarray,
     *,
     participants: Sequence[str],
+    partners: Sequence[str] | None = None,
     seed: int,
     replicates: int = 1000,
 ) -> PairedSimilarity:
@@ -69,6 +72,8 @@ def paired_similarity(
     Args:
         first, second: [n, features], row by row a pair.
         participants: [n], whose each pair is; a sample of nobody is its own.
+        partners: [n], whose the embeddings of the second set are, where pairs are of two people: others are then
+            neither of the one nor of the other. None: as ``participants``.
         seed: of the draws, which two models share.
         replicates: how many.
 
@@ -78,14 +83,25 @@ def paired_similarity(
     pairs = cosines(first, second)
     if len(participants) != len(pairs):
         raise MrisynthError(f"Found {len(participants)} participants of {len(pairs)} pairs; expected one a pair.")
-    others = _others(np.asarray(first), np.asarray(second), participants)
+    whose = participants if partners is None else partners
+    if len(whose) != len(pairs):
+        raise MrisynthError(f"Found {len(whose)} partners of {len(pairs)} pairs; expected one a pair.")
+    others = _others(np.asarray(first), np.asarray(second), participants, whose)
     values = {"pairs": pairs, "others": others, "gap": pairs - others}
     draws = ParticipantDraws(participants, [ALL] * len(pairs), seed=seed, replicates=replicates)
     return PairedSimilarity(pairs=pairs, others=others, means={name: _mean(values[name], draws) for name in MEASURES})
 
 
-def _unit(embeddings: np.ndarray, which: str) -> np.ndarray:
-    """Return embeddings of length 1."""
+def unit_rows(embeddings: np.ndarray, which: str) -> np.ndarray:
+    """Return embeddings [n, features] with length 1, float64.
+
+    Args:
+        embeddings: the rows.
+        which: words for them, for errors.
+
+    Raises:
+        MrisynthError: one is not finite or nothing but 0.
+    """
     rows = embeddings.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if (wrong := ~(np.isfinite(lengths) & (lengths > 0))).any():
@@ -97,15 +113,19 @@ def _unit(embeddings: np.ndarray, which: str) -> np.ndarray:
     return rows / lengths
 
 
-def _others(first: np.ndarray, second: np.ndarray, participants: Sequence[str]) -> np.ndarray:
-    """Return the mean cosine of each row of the first set with the rows of other participants, NaN without any."""
-    _, person = np.unique(np.asarray(participants, dtype=str), return_inverse=True)
-    unit = _unit(second, "second")
-    own = np.zeros((person.max(initial=-1) + 1, unit.shape[1]))
-    np.add.at(own, person, unit)
-    counts = len(person) - np.bincount(person)[person] if len(person) else np.empty(0)
-    sums = (_unit(first, "first") * (unit.sum(axis=0) - own[person])).sum(axis=1)
-    return np.divide(sums, counts, where=counts > 0, out=np.full(len(person), np.nan))
+def _others(first: np.ndarray, second: np.ndarray, participants: Sequence[str], partners: Sequence[str]) -> np.ndarray:
+    """Return the mean cosine of each row of the first set with the rows of other people, NaN without any."""
+    count = len(participants)
+    _, codes = np.unique(np.asarray([*participants, *partners], dtype=str), return_inverse=True)
+    person, partner = codes[:count], codes[count:]
+    one, other = unit_rows(first, "first"), unit_rows(second, "second")
+    found = np.full(count, np.nan)
+    for start in range(0, count, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        kept = (partner[None] != person[rows, None]) & (partner[None] != partner[rows, None])
+        sums, counts = ((one[rows] @ other.T) * kept).sum(axis=1), kept.sum(axis=1)
+        np.divide(sums, counts, where=counts > 0, out=found[rows])
+    return found
 
 
 def _mean(values: np.ndarray, draws: ParticipantDraws) -> Drawn:
