@@ -77,8 +77,8 @@ def check_similarity(config: Mapping[str, Any], *, source: str) -> None:
     folder = config["evaluation"]["biomedclip"]
     if folder is not None and not Path(folder).is_dir():
         raise ConfigError(
-            f"{source}: evaluation.biomedclip is {folder}, which is no folder; expected one with BiomedCLIP as open_clip "
-            "publishes it, or null: nothing is downloaded."
+            f"{source}: evaluation.biomedclip is {folder}, which is no folder; expected one with BiomedCLIP as "
+            "open_clip publishes it, or null: nothing is downloaded."
         )
 
 

@@ -206,7 +206,8 @@ def by_own_encoders(
         )
         for images in (samples, tested)
     )
-    return scored, against, own_encoder(real.embeddings, model=sampler.recipe.name)
+    model = sampler.recipe.name + ("" if sampler.facts["trained"] else " (untrained)")
+    return scored, against, own_encoder(real.embeddings, model=model)
 
 
 def own_encoder(embeddings: Embeddings, *, model: str) -> Encoder:

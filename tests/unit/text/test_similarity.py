@@ -38,6 +38,27 @@ def test_wrong_pairs_are_those_of_other_participants():
     assert found.means["pairs"].value == pytest.approx(np.diag(whole).mean())
 
 
+def test_of_pairs_of_two_people_others_are_of_neither():
+    first, second, people = made(6, rows=2)
+    partners = [people[(row + 2) % 12] for row in range(12)]
+    found = paired_similarity(first, second, participants=people, partners=partners, seed=1, replicates=20)
+    for row in range(12):
+        others = [one for one in range(12) if partners[one] not in (people[row], partners[row])]
+        assert len(others) == 8
+        expected = cosines(np.repeat(first[row : row + 1], 8, axis=0), second[others]).mean()
+        assert found.others[row] == pytest.approx(expected)
+    with pytest.raises(MrisynthError, match="2 partners of 12 pairs"):
+        paired_similarity(first, second, participants=people, partners=people[:2], seed=1)
+
+
+def test_many_rows_are_compared_block_by_block():
+    first, second, people = made(300, rows=3)
+    found = paired_similarity(first, second, participants=people, seed=1, replicates=20)
+    other = np.array(people) != people[700]
+    expected = cosines(np.repeat(first[700:701], other.sum(), axis=0), second[other]).mean()
+    assert found.others[700] == pytest.approx(expected)
+
+
 def test_the_gap_is_seen_where_there_is_one():
     hears, deaf = (
         paired_similarity(*made(30, listens=listens)[:2], participants=made(30)[2], seed=1) for listens in (1.0, 0.0)

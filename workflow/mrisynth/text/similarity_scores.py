@@ -128,7 +128,8 @@ def _similarity(
     first: np.ndarray, second: np.ndarray, people: Sequence[str], whose: Sequence[str], *, seed: int, replicates: int
 ) -> dict[str, Drawn]:
     if not len(first):
-        return dict.fromkeys(MEASURES, Drawn(value=MISSING, participants=0, warning="Not computed: no pairs."))
+        nothing = Drawn(value=MISSING, participants=0, deviations=np.empty(0), warning="Not computed: no pairs.")
+        return dict.fromkeys(MEASURES, nothing)
     return paired_similarity(first, second, participants=people, partners=whose, seed=seed, replicates=replicates).means
 
 
