@@ -25,9 +25,24 @@ def test_a_model_that_is_told_prompts_is_scored_without_classes(snakemake):
     assert not {"score_control", "score_classes"} & set(planned.jobs)
 
 
+@pytest.mark.parametrize(("told", "planned"), [((), 0), (("slices",), 1), (("slices", "volumes"), 2)])
+def test_similarity_to_text_is_of_models_that_are_told_prompts(snakemake, told, planned):
+    models = ", ".join(f"{name}: {{condition: words}}" for name in told)
+    change = (WORDS, f"models={{{models}}}", "evaluation={metrics: [kid, text_similarity]}")
+    jobs = snakemake(*LATENT, "--config", "folder=studies/never-run", *change).jobs
+    assert jobs["score_model"] == 3 and jobs.get("score_text_similarity", 0) == planned
+
+
+def test_similarity_to_text_is_in_no_study_that_does_not_ask_for_it(snakemake):
+    model = "models={slices: {condition: words}}"
+    jobs = snakemake(*LATENT, "--config", "folder=studies/never-run", WORDS, model).jobs
+    assert "score_text_similarity" not in jobs
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ("evaluation={biomedclip: nowhere}", "evaluation.biomedclip is nowhere, which is no folder"),
         ("conditions={sex: {kind: text, text: {encoder: biomedclip}}}", "conditions.sex.text.folder is None"),
         ("conditions={ages: {kind: text, columns: [age], text: {length: 2}}}", "conditions.ages.text.length"),
         (

@@ -11,7 +11,18 @@ import torch
 from PIL import Image
 from tests.support.tiny_bert import bert_weights
 from tests.support.tiny_clip import (
-    CONFIG, EDGE, HEADS, HIDDEN, LAYERS, PATCH, SPACE, WIDTH, clip_folder, clip_weights, configured, trunk_weights,
+    CONFIG,
+    EDGE,
+    HEADS,
+    HIDDEN,
+    LAYERS,
+    PATCH,
+    SPACE,
+    WIDTH,
+    clip_folder,
+    clip_weights,
+    configured,
+    trunk_weights,
 )  # fmt: skip
 
 from mrisynth.errors import MrisynthError

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.told_images import by_biomedclip, embedded, shown, told, told_images
 from tests.support.tiny_bert import SIZES, bert_weights, written
+from tests.support.told_images import by_biomedclip, embedded, shown, told, told_images
 
 from mrisynth.embeddings import save_embeddings
 from mrisynth.errors import MrisynthError

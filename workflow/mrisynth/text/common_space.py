@@ -15,6 +15,7 @@ MOST = 8
 """Components that a space has at most."""
 
 _FOLDS = 5
+_COMPARED = 1000  # pairs of those that are left out, at most
 _NOTHING = 1e-9  # of the largest singular value: such components are of no covariance
 
 
@@ -43,9 +44,9 @@ class CommonSpace:
     def fit(cls, images: np.ndarray, prompts: np.ndarray, *, participants: Sequence[str], seed: int) -> CommonSpace:
         """Learn the space.
 
-        The number of components, up to :data:`MOST`, is the one that tells right pairs from wrong ones best (by the
-        gap of their cosines) in participants that were left out of the fit, five times a fifth of them; of equally
-        good ones the smaller.
+        The number of components, up to :data:`MOST`, is the one by which the own prompt of an image is most often
+        nearer to it than that of another, among participants that were left out of the fit, five times a fifth of
+        them; of equally good numbers the smallest.
 
         Args:
             images: [n, image features].
@@ -109,7 +110,7 @@ def _fitted(images: np.ndarray, prompts: np.ndarray) -> CommonSpace:
 def _best_number(images: np.ndarray, prompts: np.ndarray, people: np.ndarray, *, seed: int) -> int:
     """Return how many components tell right pairs best of participants that were left out; 1 for too few."""
     ordered = sorted(set(people.tolist()), key=lambda name: derive_seed(seed, "common space", name))
-    gaps = np.zeros(MOST)
+    shares = np.zeros(MOST)
     for fold in range(_FOLDS):
         out = np.isin(people, ordered[fold::_FOLDS])
         if min(out.sum(), (~out).sum()) < 2:
@@ -118,15 +119,20 @@ def _best_number(images: np.ndarray, prompts: np.ndarray, people: np.ndarray, *,
             space = _fitted(images[~out], prompts[~out])
         except MrisynthError:  # prompts of those who are left do not differ
             continue
-        one, other = space.of_images(images[out]), space.of_prompts(prompts[out])
+        rows = np.flatnonzero(out)
+        some = rows[np.linspace(0, len(rows) - 1, min(_COMPARED, len(rows))).astype(int)]
+        one, other = space.of_images(images[some]), space.of_prompts(prompts[some])
         for count in range(MOST):
-            gaps[count] += _gap(one[:, : count + 1], other[:, : count + 1]) * out.sum()
-    return int(np.argmax(gaps.round(9))) + 1
+            shares[count] += _nearer(one[:, : count + 1], other[:, : count + 1]) * len(rows)
+    return int(np.argmax(shares.round(9))) + 1
 
 
-def _gap(one: np.ndarray, other: np.ndarray) -> float:
-    """Return by how much the mean cosine of right pairs is above that of all wrong ones."""
-    first, second = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in (one, other))
-    right, every = float((first * second).sum()), float(first.sum(axis=0) @ second.sum(axis=0))
-    count = len(one)
-    return right / count - (every - right) / (count * (count - 1))
+def _nearer(images: np.ndarray, prompts: np.ndarray) -> float:
+    """Return how often an image's own prompt has a higher cosine than that of another; equal ones count half."""
+    first, second = (
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in (images, prompts)
+    )
+    cosines = (first @ second.T).round(9)
+    own = np.diag(cosines)[:, None]
+    apart = (own > cosines).sum() + 0.5 * ((own == cosines).sum() - len(own))
+    return float(apart / (len(own) * (len(own) - 1)))
