@@ -7,7 +7,7 @@ import pytest
 from sklearn.cross_decomposition import PLSSVD
 
 from mrisynth.errors import MrisynthError
-from mrisynth.text.common_space import MOST, CommonSpace
+from mrisynth.text.common_space import LEAST, MOST, CommonSpace
 from mrisynth.text.similarity import paired_similarity
 
 
@@ -32,7 +32,7 @@ def test_components_are_those_of_sklearn_and_vary_by_one():
         np.testing.assert_allclose(ours.std(axis=0), 1, rtol=1e-9)
         for one, other in zip(ours.T, reference.T, strict=True):
             assert abs(np.corrcoef(one, other)[0, 1]) == pytest.approx(1, abs=1e-9)
-    assert 1 <= space.components <= MOST
+    assert LEAST <= space.components <= MOST
 
 
 def test_pairs_of_new_people_are_told_from_wrong_ones_only_where_prompts_say_something():
@@ -59,6 +59,13 @@ def test_the_same_pairs_give_the_same_space_in_any_order():
         rtol=1e-6,
         atol=1e-9,
     )
+
+
+def test_noise_is_left_out_and_one_thing_alone_is_one_component():
+    images, prompts, people = made(120, seed=2)
+    assert CommonSpace.fit(images, prompts, participants=people, seed=1).components <= 4, "three things are in common"
+    site = np.outer(np.sign(prompts[:, 0] + 2), np.arange(1, 5))
+    assert CommonSpace.fit(images, site, participants=people, seed=1).components == 1
 
 
 def test_features_that_do_not_vary_and_two_people_are_enough():

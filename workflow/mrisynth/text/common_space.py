@@ -11,8 +11,8 @@ from mrisynth.errors import MrisynthError
 from mrisynth.metrics.features import check_features, standardised
 from mrisynth.seeds import derive_seed
 
-MOST = 8
-"""Components that a space has at most."""
+LEAST, MOST = 2, 8
+"""Components that a space has at least, since a cosine of one is no more than a sign, and at most."""
 
 _FOLDS = 5
 _COMPARED = 1000  # pairs of those that are left out, at most
@@ -44,9 +44,9 @@ class CommonSpace:
     def fit(cls, images: np.ndarray, prompts: np.ndarray, *, participants: Sequence[str], seed: int) -> CommonSpace:
         """Learn the space.
 
-        The number of components, up to :data:`MOST`, is the one by which the own prompt of an image is most often
-        nearer to it than that of another, among participants that were left out of the fit, five times a fifth of
-        them; of equally good numbers the smallest.
+        The number of components, of :data:`LEAST` to :data:`MOST` where there are as many, is the one by which the own
+        prompt of an image is most often nearer to it than that of another, among participants that were left out of
+        the fit, five times a fifth of them; of equally good numbers the smallest.
 
         Args:
             images: [n, image features].
@@ -108,9 +108,9 @@ def _fitted(images: np.ndarray, prompts: np.ndarray) -> CommonSpace:
 
 
 def _best_number(images: np.ndarray, prompts: np.ndarray, people: np.ndarray, *, seed: int) -> int:
-    """Return how many components tell right pairs best of participants that were left out; 1 for too few."""
+    """Return how many components tell right pairs best of participants that were left out; the fewest for too few."""
     ordered = sorted(set(people.tolist()), key=lambda name: derive_seed(seed, "common space", name))
-    shares = np.zeros(MOST)
+    shares = np.zeros(MOST + 1 - LEAST)
     for fold in range(_FOLDS):
         out = np.isin(people, ordered[fold::_FOLDS])
         if min(out.sum(), (~out).sum()) < 2:
@@ -122,9 +122,10 @@ def _best_number(images: np.ndarray, prompts: np.ndarray, people: np.ndarray, *,
         rows = np.flatnonzero(out)
         some = rows[np.linspace(0, len(rows) - 1, min(_COMPARED, len(rows))).astype(int)]
         one, other = space.of_images(images[some]), space.of_prompts(prompts[some])
-        for count in range(MOST):
-            shares[count] += _nearer(one[:, : count + 1], other[:, : count + 1]) * len(rows)
-    return int(np.argmax(shares.round(9))) + 1
+        for place in range(len(shares)):
+            count = LEAST + place
+            shares[place] += _nearer(one[:, :count], other[:, :count]) * len(rows)
+    return LEAST + int(np.argmax(shares.round(9)))
 
 
 def _nearer(images: np.ndarray, prompts: np.ndarray) -> float:
