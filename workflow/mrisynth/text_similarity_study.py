@@ -266,7 +266,9 @@ def _by_biomedclip(
     )
     sha256 = space.text.sha256
     name = f"biomedclip {sha256[:12]}"
-    return scored, against, Encoder(name=name, features=name, sha256=sha256, trained=True)
+    lost = space.text.tokenizer.encode(told).warning()
+    warnings = (lost,) if lost else ()
+    return scored, against, Encoder(name=name, features=name, sha256=sha256, trained=True, warnings=warnings)
 
 
 def _told(table: pd.DataFrame) -> pd.DataFrame:
