@@ -96,8 +96,14 @@ def segmentation_figures(wildcards):
     return ["<results>/segmentation/segmentation.png"] if SEGMENTATION else []
 
 
+def segmentation_tables(wildcards):
+    """The scores of the arms and their differences, where arms are wanted."""
+    names = ("arms.tsv", "differences.tsv")
+    return [f"<results>/segmentation/{name}" for name in names] if SEGMENTATION else []
+
+
 def segmentation_files(wildcards):
     """What comes of the arms, where they are wanted."""
-    names = ("cases.tsv", "arms.tsv", "differences.tsv", "predictions.png")
+    names = ("cases.tsv", "predictions.png")
     found = [f"<results>/segmentation/{name}" for name in names] if SEGMENTATION else []
-    return [*found, *segmentation_figures(wildcards)]
+    return [*found, *segmentation_tables(wildcards), *segmentation_figures(wildcards)]

@@ -64,7 +64,7 @@ def test_volumes_are_shown_from_the_worst_to_the_best_in_their_fullest_slice(arm
 
 def test_the_report_takes_the_figure_of_the_scores():
     (figure,) = slice_figures([Path("segmentation/segmentation.png")])
-    assert figure.section == "Scores" and "different images" in figure.title
+    assert figure.section == "Synthesis and segmentation" and "different images" in figure.title
 
 
 def test_means_without_an_interval_are_drawn(tmp_path):

@@ -39,6 +39,15 @@ def test_arms_with_synthetic_images_wait_for_the_filter_and_see_no_hidden_mask(s
     assert "known.npy" not in given
 
 
+def test_the_report_shows_what_the_filter_kept_and_the_scores(snakemake):
+    report = "studies/never-run/report/index.html"
+    wanted = arms("arms: [source, both], synthesis: target")
+    told = snakemake(*MASKS, *wanted, "--printshellcmds", "--", report).text
+    given = told.split(f"output: {report}")[0].rsplit("input:", 1)[1]
+    assert "synthesis/target/acceptance.tsv" in given
+    assert "segmentation/arms.tsv" in given and "segmentation/differences.tsv" in given
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

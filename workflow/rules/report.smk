@@ -43,6 +43,8 @@ rule write_report:
         ),
         slices=packed_slices,
         slice_pictures=slice_pictures,
+        acceptance=expand("<results>/synthesis/{plan}/acceptance.tsv", plan=PLANS),
+        arms=segmentation_tables,
         untrained=[
             f"<results>/controls/{model}/untrained.npy"
             for model in list(STUDY.volume_models)[:1]

@@ -26,6 +26,8 @@ with running(snakemake):
             samples=dict(zip(models, map(Path, found.shards), strict=True)),
             slices=Path(found.slices[0]).parent if found.slices else None,
             slice_pictures=[Path(picture) for picture in found.slice_pictures],
+            acceptance={Path(path).parent.name: Path(path) for path in found.acceptance},
+            arms=[Path(path) for path in found.arms],
             controls={name: Path(found[name][0]) for name in ("untrained", "noise") if found[name]},
             curves=curves,
             watches=watches,

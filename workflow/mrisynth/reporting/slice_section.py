@@ -1,4 +1,4 @@
-"""Figures of a report that other jobs have drawn: the section on models of slices, and distances between halves."""
+"""Figures of a report that other jobs have drawn: of models of slices, distances between halves, segmentations."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mrisynth.reporting.page import Figure
+from mrisynth.reporting.segmentation_section import SECTION as SEGMENTATION
 
 _SECTION = "Slices"
 _SECTIONS = {
     "self_distance": "Scores",
     "reconstruction": "Scores",
-    "segmentation": "Scores",
+    "segmentation": SEGMENTATION,
 }  # of models of volumes, too
 _FIGURES = {  # folder of the picture: title, caption
     "matching": (

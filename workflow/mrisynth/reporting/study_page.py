@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mrisynth.reporting.cluster_section import ClusterFiles, cluster_figures, cl
 from mrisynth.reporting.page import Figure, Table, write_page
 from mrisynth.reporting.results import read_results
 from mrisynth.reporting.score_section import alarm_boxes, score_figure_item, warning_sentences
+from mrisynth.reporting.segmentation_section import acceptance_tables, arm_tables
 from mrisynth.reporting.shown_images import shown_slices, shown_volumes
 from mrisynth.reporting.slice_section import slice_figures
 from mrisynth.reporting.training_section import (
@@ -53,6 +54,8 @@ class StudyFiles:
         pyramid: folder of the packed scans.
         slices: folder of the packed slices; None where no model is of slices.
         slice_pictures: ``{metric}/{model}.png`` of models of slices, and ``matching/balance.png``.
+        acceptance: name of a synthesis -> what its filter let through; may be empty.
+        arms: ``arms.tsv`` and ``differences.tsv`` of the segmentation; empty for none.
         samples: model -> uint8 [n, x, y, z] of its samples.
         controls: ``untrained`` and ``noise`` -> uint8 [n, x, y, z], shown under the models; may be empty.
         curves: model -> loss curves of its chunks, in order.
@@ -80,6 +83,8 @@ class StudyFiles:
     citations: Path | None = None
     slices: Path | None = None
     slice_pictures: Sequence[Path] = ()
+    acceptance: Mapping[str, Path] = field(default_factory=dict)
+    arms: Sequence[Path] = ()
 
 
 def write_study_report(
@@ -143,6 +148,8 @@ def write_study_report(
         tables=[
             *seed_table(results.spread),
             *cluster_tables(files.clusters),
+            *acceptance_tables(files.acceptance),
+            *(arm_tables(*files.arms) if files.arms else []),
             _balance(files),
             *citation_tables(files.citations),
         ],
