@@ -13,13 +13,13 @@ from mrisynth.networks.unet_shape import UnetShape
 SHARED = {"channels": 4, "widths": [16, 32], "blocks": 1, "attention_from": 1, "head_width": 16, "token_width": 8}
 
 
-def _pair(dimensions=2, *, tokens=2, classes=3, greys=None, factor=4):
+def _pair(dimensions=2, *, tokens=2, classes=3, greys=None, factor=4, told=False):
     torch.manual_seed(0)
     shape = UnetShape(dimensions=dimensions, tokens=tokens, **SHARED)
     denoiser = Denoiser(shape)
     for weight in denoiser.parameters():
         torch.nn.init.normal_(weight, std=0.05)
-    return denoiser, ControlBranch(shape, classes=classes, patch=2, factor=factor, greys=greys)
+    return denoiser, ControlBranch(shape, classes=classes, patch=2, factor=factor, greys=greys, told=told)
 
 
 @pytest.mark.parametrize(("dimensions", "tokens", "factor"), [(2, 0, 4), (2, 2, 2), (3, 2, 8)])
@@ -53,6 +53,17 @@ def test_a_single_voxel_of_a_mask_is_heard():
     thin[0, 7, 9] = 2
     empty, one = (branch(latents, times, branch.hints(mask), context)[1] for mask in (masks, thin))
     assert not torch.equal(empty, one)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_branch_hears_the_condition_only_where_it_is_told(told):
+    _, branch = _pair(told=told)
+    for weight in branch.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    latents, times, hints = torch.randn(1, 4, 4, 4), torch.tensor([0.5]), branch.hints(torch.ones(1, 16, 16))
+    south, nothing = torch.randn(1, 2, 8), torch.zeros(1, 2, 8)
+    heard, unheard = (branch(latents, times, hints, context)[1] for context in (south, nothing))
+    assert torch.equal(heard, unheard) is not told
 
 
 def test_masks_are_packed_with_the_value_that_the_branch_takes_for_unknown():

@@ -24,7 +24,8 @@ class Mrgen(LatentDiffusion):
 
     Denoiser and autoencoder stay as stage two left them (their moving averages). Images of all domains are shown in
     stage three, those without a mask with a blank one: where things are is learnt from the annotated, what they look
-    like from what all are told. Whoever makes batches hides the masks of unannotated domains; here a mask of 255 is
+    like from what all are told. The branch itself is told masks alone: of a domain without masks it would learn that
+    there nothing is to be steered. Whoever makes batches hides the masks of unannotated domains; here a mask of 255 is
     one that is not known.
     """
 
@@ -56,6 +57,7 @@ class Mrgen(LatentDiffusion):
             patch=settings.patch,
             factor=settings.factor,
             greys=greys if settings.mask_input == "grey" else None,
+            told=settings.branch_told,
         )
         return made
 

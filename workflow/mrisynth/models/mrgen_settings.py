@@ -19,6 +19,8 @@ class MrgenSettings(LatentDiffusionSettings):
         mask_input: one channel a class, ``one_hot``, or one grey channel, ``grey`` (published).
         mask_dropout: share of the masks that are shown as background throughout.
         class_ablation: share of the masks of which single classes are hidden, each with probability one half.
+        branch_told: whether the branch is told the condition beside the mask (published). What it is told of a domain
+            without masks is that nothing is to be steered, so that it does not steer there.
         learning_rate_control: of the branch.
     """
 
@@ -27,6 +29,7 @@ class MrgenSettings(LatentDiffusionSettings):
     mask_input: str = "one_hot"
     mask_dropout: float = 0.1
     class_ablation: float = 0.2
+    branch_told: bool = False
     learning_rate_control: float = 5e-4
 
 

@@ -32,15 +32,23 @@ class ControlBranch(nn.Module):
         factor: voxels a side that one latent stands for, a power of 2 times ``patch``.
         greys: one grey channel with these values, of the background first, instead of one channel a class (published);
             None for channels.
+        told: whether the branch is told the condition, as the denoiser is; if not, it sees zeros in its place.
     """
 
     def __init__(
-        self, shape: UnetShape, *, classes: int, patch: int, factor: int, greys: Sequence[float] | None = None
+        self,
+        shape: UnetShape,
+        *,
+        classes: int,
+        patch: int,
+        factor: int,
+        greys: Sequence[float] | None = None,
+        told: bool = False,
     ) -> None:
         super().__init__()
         from monai.networks.nets import ControlNet
 
-        self.classes, self.patch = classes, patch
+        self.classes, self.patch, self.told = classes, patch, told
         self.register_buffer("greys", None if greys is None else torch.tensor(greys))
         inputs = (classes if greys is None else 1) * patch**shape.dimensions
         halvings = round(log2(factor // patch))
@@ -79,6 +87,8 @@ class ControlBranch(nn.Module):
             hints: of :meth:`hints`.
             context: [batch, tokens, width]; None where nothing is told.
         """
+        if context is not None and not self.told:
+            context = torch.zeros_like(context)
         return self.network(
             latents, times * TIMES, controlnet_cond=fold(hints, self.patch), context=context, class_labels=context
         )
