@@ -183,6 +183,10 @@ def test_it_draws_blobs_where_it_is_told(objective):
         ({"size": 8, "settings": {"denoiser_factors": [1, 1, 1]}}, "an edge of 2, which 2 halvings"),
         ({"settings": {"autoencoder_factors": [1, 1.5]}}, "the autoencoder would have 12 channels"),
         ({"settings": {"head_width": 24}}, "32 channels cannot be divided into heads of 24"),
+        (
+            {"dimensions": 3, "settings": {"autoencoder": "none", "patch": 4}},
+            "16 channels, through which the noise of latents of 64",
+        ),
         ({"settings": {"width": 3}}, "latent_diffusion has no setting width"),
     ],
 )

@@ -151,6 +151,12 @@ def settings_of(recipe: ModelRecipe, defaults: LatentDiffusionSettings) -> Laten
     for name, found in widths.items():
         if wrong := [width for width in found if width % GROUPS]:
             raise ConfigError(f"{where}: the {name} would have {wrong[0]} channels; expected multiples of {GROUPS}.")
+    channels = settings.channels_of(recipe)
+    if settings.denoiser_widths[0] < channels:
+        raise ConfigError(
+            f"{where}: the denoiser has {settings.denoiser_widths[0]} channels, through which the noise of latents of "
+            f"{channels} channels cannot pass; expected denoiser_width {channels} or more, or a smaller patch."
+        )
     attending = settings.denoiser_widths[settings.attention_from :] or settings.denoiser_widths[-1:]
     if wrong := [width for width in attending if width % settings.head_width]:
         raise ConfigError(
