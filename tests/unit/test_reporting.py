@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -391,6 +392,28 @@ def test_whole_report_of_a_small_study(study, tmp_path):
     assert "FID and precision in random, against test scans: only 12 scans a set." in html
     assert "cannot be trusted for this cohort: real scans do not score better than noise (fid)." in html
     assert html.count('class="tag">best') == 2 and 'href="scorecards/wgp_hagan.html"' in html
+
+
+def test_the_page_shows_what_the_filter_kept_and_the_arms(study, tmp_path):
+    counts = {"what": ["checks", "masks"], "of": [8, 4], "accepted": [6, 1], "rate": [0.75, 0.25]}
+    write_table(pd.DataFrame(counts | {"low": [0.4, 0.05], "high": [0.9, 0.7]}), tmp_path / "acceptance.tsv")
+    dice = {"structure": ["ball"], "measure": ["dice"], "low": [0.1], "high": [0.3], "participants": [12]}
+    write_table(pd.DataFrame({"arm": ["both"], "value": [0.2]} | dice), tmp_path / "arms.tsv")
+    differences = {"one": ["source"], "other": ["both"], "difference": [0.2], "ahead": ["source"]} | dice
+    write_table(pd.DataFrame(differences), tmp_path / "differences.tsv")
+    recipe = {"family": "wgp_hagan", "condition": "none", "size": 32, "family_recipe": {"width": 16}}
+    write_study_report(
+        tmp_path / "report" / "index.html", figures=tmp_path / "report" / "figures", title="Small", seed=1,
+        files=replace(
+            study, acceptance={"target": tmp_path / "acceptance.tsv"},
+            arms=[tmp_path / "arms.tsv", tmp_path / "differences.tsv"],
+        ),
+        models={"wgp_hagan": recipe}, replicates={}, terms=FREE,
+    )  # fmt: skip
+    html = (tmp_path / "report" / "index.html").read_text()
+    section = html.split("<h2>Synthesis and segmentation</h2>")[1].split("</section>")[0]
+    assert "What the filter kept of target" in section and "<td>6 of 8</td><td>0.750 (0.400 to 0.900)</td>" in section
+    assert "<td>both</td><td>0.200 (0.100 to 0.300)</td>" in section and "+0.200 (+0.100 to +0.300)" in section
 
 
 @pytest.mark.fault(27)

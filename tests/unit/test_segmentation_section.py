@@ -38,9 +38,9 @@ def test_arms_stand_by_structure_and_their_differences_once(tmp_path):
     arms = {"source": 0.5, "both": 0.6, "ceiling": 0.8}
     scores, pairs = arm_tables(*written(tmp_path, volumes(arms, people=11)))
     assert {scores.section, pairs.section} == {SECTION}
-    assert list(scores.frame.columns) == ["arm", "ball", "box", "mean of all"]
+    assert list(scores.frame.columns) == ["arm", "ball", "box", "mean of all structures"]
     assert scores.frame["arm"].tolist() == list(arms) and "11 people" in scores.caption
-    assert scores.frame.loc[1, "box"].startswith("0.650 (") and " to " in scores.frame.loc[1, "mean of all"]
+    assert scores.frame.loc[1, "box"].startswith("0.650 (") and " to " in scores.frame.loc[1, "mean of all structures"]
     assert pairs.frame[["arm", "against"]].to_numpy().tolist() == [
         ["source", "both"], ["source", "ceiling"], ["both", "ceiling"],
     ]  # fmt: skip
@@ -50,6 +50,11 @@ def test_arms_stand_by_structure_and_their_differences_once(tmp_path):
 def test_few_people_have_no_interval_and_one_arm_no_difference(tmp_path):
     (scores,) = arm_tables(*written(tmp_path, volumes({"source": 0.5}, people=3, structures=("ball",))))
     assert scores.frame.to_numpy().tolist() == [["source", "0.510"]]
+
+
+def test_the_difference_of_a_single_structure_is_named_by_it(tmp_path):
+    _, pairs = arm_tables(*written(tmp_path, volumes({"source": 0.5, "both": 0.6}, people=3, structures=("ball",))))
+    assert "of the other, ball, on the same 3 people" in pairs.caption and len(pairs.frame) == 1
 
 
 def test_a_structure_without_a_value_is_told(tmp_path):

@@ -14,7 +14,7 @@ from mrisynth.reporting.page import Table
 
 SECTION = "Synthesis and segmentation"
 _MEASURE = "dice"
-_ALL_WORDS = "mean of all"
+_ALL_WORDS = "mean of all structures"
 _ROWS = {
     "checks": "candidates that no check refused",
     "candidates": "candidates that pass everything",
@@ -72,22 +72,21 @@ def arm_tables(arms: Path, differences: Path) -> list[Table]:
         )
     ]
     if len(pairs):
-        whole = pairs[pairs["structure"] == pairs["structure"].iloc[-1]].reset_index(
-            drop=True
-        )  # the mean of all, or the only one
+        last = pairs["structure"].iloc[-1]  # the mean of all, or the only one
+        whole = pairs[pairs["structure"] == last]
         frame = pd.DataFrame(
             {
-                "arm": whole["one"],
-                "against": whole["other"],
+                "arm": whole["one"].to_list(),
+                "against": whole["other"].to_list(),
                 "difference": [
                     _with_interval(*row, sign="+")
                     for row in whole[["difference", "low", "high"]].itertuples(index=False)
                 ],
-                "ahead": whole["ahead"],
+                "ahead": whole["ahead"].to_list(),
             }
         )
         caption = (
-            f"Dice of the arm minus that of the other, {_ALL_WORDS} structures, on the same {people}. "
+            f"Dice of the arm minus that of the other, {_ALL_WORDS if last == ALL else last}, on the same {people}. "
             "segmentation/differences.tsv has each structure and the other measures."
         )
         tables.append(Table("Arm against arm", caption, frame, SECTION))
