@@ -67,6 +67,7 @@ def asked_of_segmentation(wildcards):
         "classes": len(planned().classes),
         "field_mm": STUDY.config["preprocessing"]["field_mm"],
         "cut_size": STUDY.cut_size,
+        "unannotated": planned().unannotated,
     }
 
 

@@ -96,6 +96,22 @@ def test_images_and_masks_are_written_as_they_are_packed(study):
     assert read_json(folder / "dataset.json")["labels"] == {"background": 0, "ball": 1, "box": 2}
 
 
+def test_source_matched_is_trained_on_annotated_images_as_bright_as_the_domain(study):
+    packed = study.read("shown")
+    images = packed.images.copy()
+    images[6:12] = np.array([0, 60, 240], dtype=np.uint8)[study.masks[6:12]]  # s2 and s3, which train and are south
+    images[15:18] = 255  # s5 is south, but tested
+    write = {"structures": SHAPES, "synthesis": None, "seed": 1}
+    packed = replace(packed, images=images)
+    table = write_arm("source_matched", study.folder / "m", packed, domain={"s2", "s3", "s5"}, **write)
+    assert (len(table), people_of(table)) == (6, {"p0", "p1"})
+    folder = dataset_of("source_matched", study.folder / "m").folder
+    image = nib.load(folder / "imagesTr" / "real_row000004_0000.nii.gz").get_fdata()[..., 0]
+    np.testing.assert_allclose(image, np.array([0, 60, 240])[study.masks[4]] / 255, atol=1e-6)
+    with pytest.raises(MrisynthError, match="those of the other domain nothing is above the background"):
+        write_arm("source_matched", study.folder / "x", packed, domain={"s5"}, **write)
+
+
 def test_slices_of_a_scan_are_a_volume_with_the_true_way_from_one_to_the_next(study):
     """Every fourth of 64 slices of 1 mm, pixels of 4 mm."""
     held = write_held_out(study.folder / "test", study.read(), structures=SHAPES, domain="site south")

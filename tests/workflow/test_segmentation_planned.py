@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 MASKS = ("-n", "--configfile", "tests/config/masks.yaml")
-OF_ARMS = {"write_arm": 3, "plan_arm": 3, "train_arm": 3, "predict_arm": 3}
+OF_ARMS = {"write_arm": 4, "plan_arm": 4, "train_arm": 4, "predict_arm": 4}
+SOURCES = ("source", "source_strong", "source_matched")
 OF_ALL = dict.fromkeys(("write_held_out", "score_arms", "draw_arms"), 1)
 
 
@@ -19,15 +20,15 @@ def test_without_arms_nothing_is_segmented(snakemake):
 
 @pytest.mark.parametrize(("images", "folder"), [("dimensions: 2, size: 16", "slices"), ("dimensions: 3, size: 32", "pyramid")])  # fmt: skip
 def test_every_arm_has_a_network_and_all_are_tested_on_one_set(snakemake, images, folder):
-    wanted = arms(f"arms: [ceiling, source, source_strong], {images}")
+    wanted = arms(f"arms: [ceiling, source, source_strong, source_matched], {images}")
     planned = snakemake(*MASKS, *wanted)
     assert {name: planned.jobs[name] for name in OF_ARMS | OF_ALL} == OF_ARMS | OF_ALL
     told = snakemake(*MASKS, *wanted, "--printshellcmds", "--", "studies/never-run/segmentation/arms.tsv").text
-    seen = {arm: told.split(f"{arm}/raw\n")[0].rsplit("input:", 1)[1] for arm in ("source", "source_strong", "ceiling")}
+    seen = {arm: told.split(f"{arm}/raw\n")[0].rsplit("input:", 1)[1] for arm in (*SOURCES, "ceiling")}
     size = images.rsplit(" ", 1)[1]
     assert f"masks/{folder}/{size}.known.npy" in seen["ceiling"]
-    assert all(f"masks/{folder}/{size}.shown.npy" in seen[arm] for arm in ("source", "source_strong"))
-    assert not any("known.npy" in seen[arm] for arm in ("source", "source_strong")), "no label may leak"
+    assert all(f"masks/{folder}/{size}.shown.npy" in seen[arm] for arm in SOURCES)
+    assert not any("known.npy" in seen[arm] for arm in SOURCES), "no label may leak"
 
 
 def test_arms_with_synthetic_images_wait_for_the_filter_and_see_no_hidden_mask(snakemake):

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from mrisynth.files import read_table
 from mrisynth.joblog import running
+from mrisynth.mask_stage import unannotated
 from mrisynth.segmentation.arms import Synthesis, structures_of, write_arm
 from mrisynth.segmentation.packed_cases import PackedCases
 
@@ -19,4 +21,5 @@ with running(snakemake):
         structures=structures_of(asked["numbers"], classes=asked["classes"]),
         synthesis=made,
         seed=snakemake.params.seed,
+        domain=unannotated(read_table(files["scans"]), asked["unannotated"]),
     )

@@ -14,9 +14,9 @@ from support.steered_study import QUICK, SIZE, plan, shown_shapes, steered_sampl
 
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
-from mrisynth.filtering.brightness_matching import BrightnessCurve
 from mrisynth.filtering.decision import Thresholds
 from mrisynth.filtering.segmenter_training import train_segmenter
+from mrisynth.imaging.brightness_matching import BrightnessCurve
 from mrisynth.mask_stage import UNKNOWN
 from mrisynth.reporting.candidates_figure import candidates_figure
 from mrisynth.slices.mrgen_json import read_synthetic

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,12 +13,13 @@ import pandas as pd
 from mrisynth.arrays import open_array
 from mrisynth.errors import MrisynthError
 from mrisynth.files import read_table
+from mrisynth.imaging.brightness_matching import BrightnessCurve
 from mrisynth.imaging.grid import grid_affine
 from mrisynth.segmentation.cases import Case, slice_affine
 from mrisynth.segmentation.layout import FIRST_NUMBER, Dataset, Layout
 from mrisynth.segmentation.nnunet_dataset import write_dataset, write_test_set
 from mrisynth.segmentation.packed_cases import TOP, PackedCases
-from mrisynth.segmentation.plan import OF_SYNTHESIS
+from mrisynth.segmentation.plan import MATCHED, OF_SYNTHESIS
 from mrisynth.segmentation.structures import Structures
 
 ANNOTATED, UNANNOTATED = "annotated", "unannotated"
@@ -74,7 +75,14 @@ def dataset_of(arm: str, folder: Path) -> Dataset:
 
 
 def write_arm(
-    arm: str, folder: Path, packed: PackedCases, *, structures: Structures, synthesis: Synthesis | None, seed: int
+    arm: str,
+    folder: Path,
+    packed: PackedCases,
+    *,
+    structures: Structures,
+    synthesis: Synthesis | None,
+    seed: int,
+    domain: Collection[str] = (),
 ) -> pd.DataFrame:
     """Write what one arm is trained on and return its cases.
 
@@ -85,16 +93,19 @@ def write_arm(
         structures: to be segmented.
         synthesis: for the arms that are trained on it.
         seed: the study's seed.
+        domain: scans of the unannotated domain, whose training images say how bright those of ``source_matched`` are
+            to be; of their masks nothing is read.
 
     Raises:
-        MrisynthError: there is nothing to train on, a structure is in none of it, or a synthetic image was made for the
-            mask of a test participant.
+        MrisynthError: there is nothing to train on, a structure is in none of it, a synthetic image was made for the
+            mask of a test participant, or the domain has no training image.
     """
     if arm in OF_SYNTHESIS and synthesis is None:
         raise MrisynthError(f"The arm {arm} is trained on synthetic images, and none were given.")
     parts: list[Iterator[Case]] = []
     if arm != "synthetic":
-        parts.append(packed.training(mask=UNANNOTATED if arm == "ceiling" else ANNOTATED))
+        real = packed.training(mask=UNANNOTATED if arm == "ceiling" else ANNOTATED)
+        parts.append(_as_bright(real, packed, domain) if arm == MATCHED else real)
     if arm in OF_SYNTHESIS:
         _check_people(synthesis.kept, packed)
         parts.append(synthesis.cases(field_mm=packed.field_mm))
@@ -131,6 +142,15 @@ def structures_of(numbers: Mapping[str, int], *, classes: int) -> Structures:
     """
     others = [number for number in range(1, classes + 1) if number not in numbers.values()]
     return Structures({name: [number] for name, number in numbers.items()}, background=[0, *others])
+
+
+def _as_bright(cases: Iterator[Case], packed: PackedCases, domain: Collection[str]) -> Iterator[Case]:
+    """Yield annotated cases, their images with the brightness of the training images of a domain."""
+    annotated = set(packed.rows.loc[packed.rows["mask"] == ANNOTATED, "scan"])
+    curve = BrightnessCurve.between(packed.training_images(annotated), packed.training_images(domain))
+    for case in cases:
+        greys = np.rint(case.image * TOP).astype(np.uint8)
+        yield replace(case, image=curve.apply(greys).astype(np.float32) / TOP)
 
 
 def _check_people(kept: pd.DataFrame, packed: PackedCases) -> None:

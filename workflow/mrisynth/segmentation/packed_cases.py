@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,11 @@ class PackedCases:
     def training(self, *, mask: str) -> Iterator[Case]:
         """Yield the training images whose masks are ``annotated`` or, for a ceiling, ``unannotated``."""
         return self._cases(self._of("train", mask))
+
+    def training_images(self, scans: Collection[str]) -> Iterator[np.ndarray]:
+        """Yield the training images of some scans, uint8, whether they have masks or not."""
+        rows = self.rows[self._is("train") & self.rows["scan"].isin(list(scans))]
+        return (np.asarray(self.images[int(row)]) for row in rows["row"])
 
     def held_out(self, *, mask: str) -> Iterator[Case]:
         """Yield the test images of the domain to be tested; arguments as :meth:`training`."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ARMS: Mapping[str, str] = {
     "source": "annotated scans",
     "source_strong": "annotated scans, strong intensity changes",
+    "source_matched": "annotated scans made as bright as those of the domain",
     "synthetic": "synthetic images alone",
     "both": "annotated scans and synthetic images",
     "both_strong": "both, strong intensity changes",
@@ -23,6 +24,14 @@ ARMS: Mapping[str, str] = {
 
 OF_SYNTHESIS = ("synthetic", "both", "both_strong")
 """The arms that are trained on synthetic images."""
+
+MATCHED = "source_matched"
+"""The arm whose images are given the brightness of the domain that is tested."""
+
+_OF_DOMAIN = {
+    MATCHED: "whose scans are made as bright as those of the domain that is tested",
+    "ceiling": "which is trained on a domain whose masks the others may not see",
+}
 
 _OF_TRAINING = ("epochs", "iterations", "batch_size", "initial_learning_rate", "gpu_memory_gb")
 
@@ -102,10 +111,10 @@ def segmentation_plan(
         raise ConfigError(
             f"{source}: segmentation.arms are given but masks.classes is empty; say which labels are which structure."
         )
-    if "ceiling" in given["arms"] and not unannotated:
+    if not unannotated and (wanting := [arm for arm in _OF_DOMAIN if arm in given["arms"]]):
         raise ConfigError(
-            f"{source}: segmentation.arms has ceiling, which is trained on a domain whose masks the others may not "
-            "see, and masks.unannotated names none; take it out, or name one."
+            f"{source}: segmentation.arms has {wanting[0]}, {_OF_DOMAIN[wanting[0]]}, and masks.unannotated names "
+            "none; take it out, or name one."
         )
     synthesis = _synthesis(given, config.get("synthesis") or {}, source=source)
     structures = tuple(classes if given["structures"] is None else given["structures"])

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from mrisynth.errors import MrisynthError
-from mrisynth.filtering.brightness_matching import BrightnessCurve
 from mrisynth.filtering.calibration import calibrate
 from mrisynth.filtering.checks import BrightnessRange
 from mrisynth.filtering.decision import Rule, Thresholds, passing_share
 from mrisynth.filtering.scorers import Scorer, StructureScores
 from mrisynth.filtering.segmenter import Segmenter
+from mrisynth.imaging.brightness_matching import BrightnessCurve
 from mrisynth.seeds import derive_seed
 from mrisynth.store import to_unit
 from mrisynth.synthesis.annotated import ShownImages
@@ -33,7 +33,7 @@ def set_standards(
 
     Thresholds are calibrated on annotated images of the validation split, of whom neither scorer nor generator has
     learnt, or published. Where a domain is asked for these images are given its brightness first
-    (:class:`~mrisynth.filtering.brightness_matching.BrightnessCurve`), since a scorer finds less in a contrast that it
+    (:class:`~mrisynth.imaging.brightness_matching.BrightnessCurve`), since a scorer finds less in a contrast that it
     has not learnt from, however true an image is. The brightness of a structure is that of training images of the
     domain that is made, inside what the segmenter finds in them, since that domain may have no masks, or none that may
     be seen.

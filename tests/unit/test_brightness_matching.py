@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrisynth.errors import MrisynthError
-from mrisynth.filtering.brightness_matching import BrightnessCurve
+from mrisynth.imaging.brightness_matching import BrightnessCurve
 
 
 def _domain(greys: tuple[int, ...], *, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,5 +35,14 @@ def test_a_domain_is_left_almost_as_it_is_by_its_own_brightness():
 
 def test_images_of_nothing_are_refused():
     images, _ = _domain((0, 50, 110, 220), seed=1)
-    with pytest.raises(MrisynthError, match="nothing above the background"):
+    with pytest.raises(MrisynthError, match="those of the other domain nothing is above the background"):
         BrightnessCurve.between(images, np.zeros((0, 16, 16), dtype=np.uint8))
+
+
+def test_the_curve_goes_through_the_quantiles_of_both_domains():
+    images, _ = _domain((0, 50, 110, 220), seed=1)
+    others, _ = _domain((0, 40, 170, 215), seed=2)
+    curve = BrightnessCurve.between(iter(images), list(others))
+    for found, domain in ((curve.known, images), (curve.become, others)):
+        expected = np.quantile(domain[domain > 8], np.linspace(0, 1, 65))
+        np.testing.assert_allclose(found, [0, *expected], atol=1e-9)
