@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from mrisynth.planes import plane
 from mrisynth.reporting.contours import draw_contours
-from mrisynth.reporting.style import INK, MUTED, colours_of, house_style, new_figure, save, wrapped
+from mrisynth.reporting.style import INK, MUTED, PALETTE, colours_of, house_style, new_figure, save, wrapped
 from mrisynth.synthesis.shown_candidates import Shown
 
 _TILE_INCHES = 1.35
@@ -29,7 +29,7 @@ def candidates_figure(rows: Sequence[Shown], path: str | Path, *, structures: Se
         title: one line above.
     """
     columns = 2 + max(len(row.images) for row in rows)
-    colours = colours_of(structures)
+    colours, frame = colours_of(structures), PALETTE[len(structures) % len(PALETTE)]
     with house_style():
         figure = new_figure(max(5.5, columns * _TILE_INCHES), len(rows) * (_TILE_INCHES + 0.3) + 0.9)
         if title:
@@ -44,9 +44,9 @@ def candidates_figure(rows: Sequence[Shown], path: str | Path, *, structures: Se
             for axes, image, words, kept in zip(tiles[2:], row.images, row.words, row.kept, strict=False):
                 _picture(axes, image, words)
                 if kept:
-                    _frame(axes)
+                    _frame(axes, colour=frame)
         handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-        handles.append(Line2D([], [], color=INK, linewidth=_FRAME_WIDTH, label="kept"))
+        handles.append(Line2D([], [], color=frame, linewidth=_FRAME_WIDTH, label="kept"))
         figure.legend(handles=handles, loc="outside lower left", ncols=min(len(handles), 6), frameon=False)
         save(figure, path)
 
@@ -56,12 +56,12 @@ def _picture(axes: Axes, image: np.ndarray, words: str) -> None:
     axes.set_title(words, fontsize=7, fontweight="normal", color=MUTED, pad=3)
 
 
-def _frame(axes: Axes) -> None:
+def _frame(axes: Axes, *, colour: str) -> None:
     axes.set_axis_on()
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     for spine in axes.spines.values():
-        spine.set(visible=True, color=INK, linewidth=_FRAME_WIDTH)
+        spine.set(visible=True, color=colour, linewidth=_FRAME_WIDTH)
 
 
 def _flat(image: np.ndarray) -> np.ndarray:
