@@ -73,7 +73,7 @@ def test_each_arm_is_trained_on_its_own_people_and_all_are_tested_on_the_same(st
     write = {"structures": SHAPES, "seed": 1}
     tables = {
         arm: write_arm(arm, study.folder / arm, shown, synthesis=made() if arm in OF_SYNTHESIS else None, **write)
-        for arm in ("source", "source_strong", *OF_SYNTHESIS)
+        for arm in ("source", "source_strong", "synthetic", "both", "both_strong")
     }
     tables["ceiling"] = write_arm("ceiling", study.folder / "ceiling", known, synthesis=None, **write)
     found = {arm: (len(table), people_of(table)) for arm, table in tables.items()}
@@ -96,18 +96,24 @@ def test_images_and_masks_are_written_as_they_are_packed(study):
     assert read_json(folder / "dataset.json")["labels"] == {"background": 0, "ball": 1, "box": 2}
 
 
-def test_source_matched_is_trained_on_annotated_images_as_bright_as_the_domain(study):
+def test_arms_that_are_matched_are_trained_on_annotated_images_as_bright_as_the_domain(study):
     packed = study.read("shown")
     images = packed.images.copy()
     images[6:12] = np.array([0, 60, 240], dtype=np.uint8)[study.masks[6:12]]  # s2 and s3, which train and are south
     images[15:18] = 255  # s5 is south, but tested
     write = {"structures": SHAPES, "synthesis": None, "seed": 1}
     packed = replace(packed, images=images)
-    table = write_arm("source_matched", study.folder / "m", packed, domain={"s2", "s3", "s5"}, **write)
+    domain = {"s2", "s3", "s5"}
+    table = write_arm("source_matched", study.folder / "m", packed, domain=domain, **write)
     assert (len(table), people_of(table)) == (6, {"p0", "p1"})
-    folder = dataset_of("source_matched", study.folder / "m").folder
-    image = nib.load(folder / "imagesTr" / "real_row000004_0000.nii.gz").get_fdata()[..., 0]
-    np.testing.assert_allclose(image, np.array([0, 60, 240])[study.masks[4]] / 255, atol=1e-6)
+    both = write_arm("both_matched", study.folder / "b", packed, domain=domain, **write | {"synthesis": made()})
+    assert (len(both), people_of(both)) == (10, {"p0", "p1"})
+    for arm, name in (("source_matched", "m"), ("both_matched", "b")):
+        images_of = dataset_of(arm, study.folder / name).folder / "imagesTr"
+        image = nib.load(images_of / "real_row000004_0000.nii.gz").get_fdata()[..., 0]
+        np.testing.assert_allclose(image, np.array([0, 60, 240])[study.masks[4]] / 255, atol=1e-6)
+    drawn = nib.load(images_of / "synthetic_made000001_0000.nii.gz").get_fdata()[..., 0]
+    np.testing.assert_allclose(drawn, made().images[1] / 255, atol=1e-6)
     with pytest.raises(MrisynthError, match="those of the other domain nothing is above the background"):
         write_arm("source_matched", study.folder / "x", packed, domain={"s5"}, **write)
 

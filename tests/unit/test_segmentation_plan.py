@@ -60,6 +60,7 @@ def test_arms_without_a_synthesis_name_their_images():
         ({"arms": ["source"]}, {"masks": {"classes": {}}}, r"masks\.classes is empty"),
         ({"arms": ["ceiling"]}, {"masks": {"classes": {"a": [1]}}}, r"has ceiling.*masks\.unannotated names none"),
         ({"arms": ["source_matched"]}, {"masks": {"classes": {"a": [1]}}}, r"has source_matched, whose scans are made as bright"),
+        ({"arms": ["both_matched"], "synthesis": "target"}, {"masks": {"classes": {"a": [1]}}}, r"has both_matched, whose"),
         ({"arms": ["both"]}, {}, r"has both, which is trained on synthetic images.*there are: target"),
         ({"arms": ["source"], "synthesis": "other"}, {}, r"segmentation\.synthesis is other; known.*: target"),
         ({"arms": ["source"]}, {}, r"segmentation\.dimensions is missing"),

@@ -93,8 +93,8 @@ def write_arm(
         structures: to be segmented.
         synthesis: for the arms that are trained on it.
         seed: the study's seed.
-        domain: scans of the unannotated domain, whose training images say how bright those of ``source_matched`` are
-            to be; of their masks nothing is read.
+        domain: scans of the unannotated domain, whose training images say how bright those of the arms that are matched
+            are to be; of their masks nothing is read.
 
     Raises:
         MrisynthError: there is nothing to train on, a structure is in none of it, a synthetic image was made for the
@@ -105,7 +105,7 @@ def write_arm(
     parts: list[Iterator[Case]] = []
     if arm != "synthetic":
         real = packed.training(mask=UNANNOTATED if arm == "ceiling" else ANNOTATED)
-        parts.append(_as_bright(real, packed, domain) if arm == MATCHED else real)
+        parts.append(_as_bright(real, packed, domain) if arm in MATCHED else real)
     if arm in OF_SYNTHESIS:
         _check_people(synthesis.kept, packed)
         parts.append(synthesis.cases(field_mm=packed.field_mm))

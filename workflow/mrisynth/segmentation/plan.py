@@ -18,18 +18,19 @@ ARMS: Mapping[str, str] = {
     "synthetic": "synthetic images alone",
     "both": "annotated scans and synthetic images",
     "both_strong": "both, strong intensity changes",
+    "both_matched": "both, the annotated scans made as bright as those of the domain",
     "ceiling": "scans of the domain with masks that no one would have",
 }
 """Arm -> what it is trained on, in words."""
 
-OF_SYNTHESIS = ("synthetic", "both", "both_strong")
+OF_SYNTHESIS = ("synthetic", "both", "both_strong", "both_matched")
 """The arms that are trained on synthetic images."""
 
-MATCHED = "source_matched"
-"""The arm whose images are given the brightness of the domain that is tested."""
+MATCHED = ("source_matched", "both_matched")
+"""The arms whose annotated scans are given the brightness of the domain that is tested."""
 
 _OF_DOMAIN = {
-    MATCHED: "whose scans are made as bright as those of the domain that is tested",
+    **dict.fromkeys(MATCHED, "whose scans are made as bright as those of the domain that is tested"),
     "ceiling": "which is trained on a domain whose masks the others may not see",
 }
 
