@@ -13,10 +13,11 @@ from mrisynth.errors import MrisynthError
 from mrisynth.files import sha256_of
 from mrisynth.imaging.ants_bridge import write_linear
 from mrisynth.imaging.grid import grid_affine
-from mrisynth.mask_stage import UNKNOWN, Masks, pack_masks, unannotated
+from mrisynth.mask_stage import UNKNOWN, Masks, pack_masks
 from mrisynth.slices.positions import cuts_of, wishes_of
 from mrisynth.slices.volumes import pack_volumes
 from mrisynth.store import Pyramid
+from mrisynth.unannotated_domain import unannotated
 
 SIZE, FIELD_MM = 32, 224.0
 CLASSES = {"structure": (5,), "other": (9, 8)}

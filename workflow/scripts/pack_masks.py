@@ -4,10 +4,11 @@ from pathlib import Path
 
 from mrisynth.files import read_table, write_json, write_table
 from mrisynth.joblog import running
-from mrisynth.mask_stage import masks_of_maps, pack_masks, unannotated
+from mrisynth.mask_stage import masks_of_maps, pack_masks
 from mrisynth.region_covariates import RegionPlan
 from mrisynth.slices.positions import cuts_of, wishes_of
 from mrisynth.tissue_mask_stage import TissueMasks
+from mrisynth.unannotated_domain import unannotated
 
 with running(snakemake):
     found, params, size = snakemake.input, snakemake.params, int(snakemake.wildcards.size)

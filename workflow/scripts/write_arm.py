@@ -4,9 +4,9 @@ from pathlib import Path
 
 from mrisynth.files import read_table
 from mrisynth.joblog import running
-from mrisynth.mask_stage import unannotated
 from mrisynth.segmentation.arms import Synthesis, structures_of, write_arm
 from mrisynth.segmentation.packed_cases import PackedCases
+from mrisynth.unannotated_domain import unannotated
 
 with running(snakemake):
     found, asked = snakemake.input, snakemake.params.asked
